@@ -1,0 +1,11 @@
+//! Deputy's domain: what arrives, who may ask for what, which code answers, and what must hold after a crash.
+//!
+//! Everything that touches the outside world is a [port](ports): a trait with its crash duties and a
+//! contract suite. The two homes (one machine, AWS) bring the adapters.
+
+pub mod comment;
+pub mod contract;
+pub mod delivery;
+pub mod ids;
+pub mod permission;
+pub mod ports;
