@@ -44,7 +44,7 @@ impl Default for ClientConfig {
             site: "https://github.com".to_owned(),
             user_agent: concat!("deputy/", env!("CARGO_PKG_VERSION")).to_owned(),
             request_timeout: Duration::from_secs(30),
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             concurrency: 50,
         }
     }

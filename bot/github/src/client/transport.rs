@@ -56,7 +56,7 @@ impl Transport {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.set_keepalive(Some(Duration::from_mins(1)));
         tcp.set_connect_timeout(Some(Duration::from_secs(10).min(timeout)));
         let tls = hyper_rustls::HttpsConnectorBuilder::new();
         // The system's certificates know a company's own authority; a bare container has none, hence ours.
