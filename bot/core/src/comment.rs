@@ -22,6 +22,8 @@ pub struct Comment<'a> {
     pub author: Account<'a>,
     /// Who did what the event tells of. On an edit this can be somebody else: triage rights are enough.
     pub sender: Account<'a>,
+    /// Whether an App wrote it in the author's name: our own replies come back like this.
+    pub via_app: bool,
     /// The Markdown, up to 65,536 characters. Empty where GitHub says `null`.
     pub body: Cow<'a, str>,
     /// On an edit that changed the text, what stood there before.

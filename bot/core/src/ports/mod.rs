@@ -9,6 +9,7 @@ mod dead_letters;
 mod github;
 mod inbox;
 mod once;
+mod payloads;
 
 pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Page};
 pub use clock::{Clock, SystemClock};
@@ -16,3 +17,4 @@ pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, D
 pub use github::{Acting, GitHub, GitHubError, PostedComment, Reaction};
 pub use inbox::{Accepted, Inbox, InboxError};
 pub use once::{Begin, Lease, Once, OnceError, OnceKey};
+pub use payloads::{PayloadError, Payloads};
