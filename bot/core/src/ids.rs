@@ -18,6 +18,10 @@ macro_rules! numeric_id {
 }
 
 numeric_id!(
+    /// A GitHub App's id.
+    AppId
+);
+numeric_id!(
     /// An installation of the App on an organization or a person's account.
     InstallationId
 );

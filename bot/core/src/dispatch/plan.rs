@@ -40,7 +40,7 @@ impl fmt::Display for Ignored {
 
 /// Decides what of `comment` is to run.
 pub fn plan(vocabulary: &Vocabulary, comment: &Comment<'_>) -> Plan {
-    if !comment.author.is_human || !comment.sender.is_human || comment.via_app {
+    if !comment.author.is_human || !comment.sender.is_human || comment.via_app.is_some() {
         return Plan::Ignored(Ignored::NotAPerson);
     }
     let (lines, none) = match comment.action {

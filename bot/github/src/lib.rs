@@ -1,0 +1,9 @@
+//! GitHub's side of every exchange: signatures, payloads, the API client.
+
+pub mod envelope;
+pub mod payload;
+pub mod signature;
+
+pub use envelope::{Envelope, NotAPayloadForm, NotJson, decode_form};
+pub use payload::{DecodeError, MentionFinder, comment};
+pub use signature::{Secrets, SignatureError, UnsafeSecrets};
