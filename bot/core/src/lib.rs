@@ -7,5 +7,6 @@ pub mod comment;
 pub mod contract;
 pub mod delivery;
 pub mod ids;
+pub mod language;
 pub mod permission;
 pub mod ports;
