@@ -24,6 +24,7 @@ fn main() {
         let mut code = String::new();
         for name in &names {
             let path = folder_path.join(format!("{name}.rs"));
+            let path = path.to_str().expect("cargo itself needs the path to be UTF-8");
             writeln!(code, "#[path = {path:?}]\nmod {name};").expect("a String takes everything");
         }
         writeln!(

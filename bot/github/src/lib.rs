@@ -2,8 +2,10 @@
 
 pub mod envelope;
 pub mod payload;
+mod payloads;
 pub mod signature;
 
 pub use envelope::{Envelope, NotAPayloadForm, NotJson, decode_form};
 pub use payload::{DecodeError, MentionFinder, comment};
+pub use payloads::GitHubPayloads;
 pub use signature::{Secrets, SignatureError, UnsafeSecrets};

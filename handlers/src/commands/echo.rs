@@ -2,8 +2,11 @@
 
 use clap::Arg;
 use deputy_core::command::{Command, Reply};
-use deputy_core::language::{Definition, quote};
+use deputy_core::language::{Definition, say};
 use deputy_core::permission::Permission;
+
+/// An echo of more would be a way to make the bot fill pages.
+const LONGEST: usize = 4_000;
 
 /// Says the words back, one a line.
 pub static COMMAND: Command = Command {
@@ -28,7 +31,7 @@ pub static COMMAND: Command = Command {
         Box::pin(async move {
             let words = context.arguments.get_many::<String>("words").into_iter().flatten();
             let words: Vec<&str> = words.map(String::as_str).collect();
-            Ok(Reply::new(quote::block(&words.join("\n"))))
+            Ok(Reply::new(say::block(&words.join("\n"), LONGEST)))
         })
     },
 };

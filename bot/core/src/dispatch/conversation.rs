@@ -75,7 +75,7 @@ impl Turn<'_> {
             | Parsed::UsageError { definition: Some(definition), .. } => {
                 (Some(definition.name), definition.permission)
             }
-            Parsed::Help { .. } | Parsed::UsageError { .. } | Parsed::Unknown { .. } => {
+            Parsed::Help { .. } | Parsed::Version { .. } | Parsed::UsageError { .. } | Parsed::Unknown { .. } => {
                 (None, Permission::Read)
             }
         };
@@ -103,18 +103,18 @@ impl Turn<'_> {
             return self.say(Reaction::Confused, &refusal.message(name)).await;
         }
         match parsed {
-            Parsed::Help { message, .. } => self.say(Reaction::Eyes, &message).await,
+            Parsed::Help { message, .. } | Parsed::Version { message } => self.say(Reaction::Eyes, &message).await,
             Parsed::UsageError { message, .. } | Parsed::Unknown { message, .. } => {
                 self.say(Reaction::Confused, &message).await
             }
-            Parsed::Run { definition, arguments } => {
+            Parsed::Run { definition, matches, .. } => {
                 let command = self.deputy.commands.iter().find(|known| known.definition.name == definition.name);
                 let command = command.expect("the vocabulary is made of the commands' own definitions");
                 self.react(Reaction::Eyes).await?;
                 let context = CommandContext {
                     comment: self.comment,
                     delivery: self.delivery,
-                    arguments: &arguments,
+                    arguments: &matches,
                     github: &*self.deputy.github,
                     acting: self.acting,
                     clock: &*self.deputy.clock,

@@ -59,7 +59,7 @@ mod line;
 mod markdown;
 mod mention;
 pub mod pages;
-mod say;
+pub mod say;
 mod vocabulary;
 mod words;
 

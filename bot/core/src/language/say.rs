@@ -10,25 +10,14 @@ const LISTED: usize = 20;
 
 /// Text as inline code that it cannot break out of, whatever it holds: no mention pings, no markup works, no HTML
 /// comment or marker of ours is imitated, no direction of writing is turned around.
-pub(super) fn code(text: &str) -> String {
-    let mut shown = String::new();
+pub fn code(text: &str) -> String {
     let mut chars = text.chars();
-    for char in chars.by_ref().take(SHOWN) {
-        shown.push(if char.is_whitespace() {
-            ' '
-        } else if char.is_control() || is_invisible(char) {
-            '\u{fffd}'
-        } else {
-            char
-        });
-    }
+    let mut shown: String = chars.by_ref().take(SHOWN).map(|char| visible(char, ' ')).collect();
     if chars.next().is_some() {
         shown.push('…');
     }
-    // Inert in code, but not to whoever looks for markers in the raw text.
-    let shown = shown.replace("<!--", "<! --").replace("-->", "-- >");
-    let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
+    let shown = without_markers(&shown);
+    let fence = "`".repeat(longest_fence(&shown) + 1);
     // A blank on both sides is dropped in rendering; needed beside a backtick, and where blanks are all there is or
     // stand at both ends.
     let blank = shown.starts_with(['`', ' ']) || shown.ends_with(['`', ' ']) || shown.is_empty();
@@ -37,6 +26,38 @@ pub(super) fn code(text: &str) -> String {
     }
     let pad = if blank { " " } else { "" };
     format!("{fence}{pad}{shown}{pad}{fence}")
+}
+
+/// Text as a code block that it cannot break out of, line breaks kept; cut past `characters`.
+pub fn block(text: &str, characters: usize) -> String {
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(characters).map(|char| visible(char, char)).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    let shown = without_markers(&shown);
+    let fence = "`".repeat(longest_fence(&shown).max(2) + 1);
+    format!("{fence}text\n{shown}\n{fence}")
+}
+
+/// What may stand for a character; white space becomes `space`.
+fn visible(char: char, space: char) -> char {
+    if char.is_whitespace() {
+        space
+    } else if char.is_control() || is_invisible(char) {
+        '\u{fffd}'
+    } else {
+        char
+    }
+}
+
+/// Markers are inert in code, but not to whoever looks for them in the raw text.
+fn without_markers(text: &str) -> String {
+    text.replace("<!--", "<! --").replace("-->", "-- >")
+}
+
+fn longest_fence(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
 /// Characters that hide, or that turn the text around them.
@@ -87,6 +108,12 @@ mod tests {
             assert_eq!(code(text), shown);
         }
         assert_eq!(code(&"x".repeat(1000)), format!("`{}…`", "x".repeat(60)));
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_a_block() {
+        assert_eq!(block("a\n```\n@octocat <!-- x -->", 99), "````text\na\n```\n@octocat <! -- x -- >\n````");
+        assert_eq!(block("abc", 2), "```text\nab…\n```");
     }
 
     #[test]

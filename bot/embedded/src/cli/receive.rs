@@ -114,18 +114,24 @@ fn outcome(vocabulary: &Vocabulary, event: &EventName, body: Vec<u8>) -> Result<
 }
 
 fn outlook(vocabulary: &Vocabulary, line: &Line) -> Outlook {
-    let mut words = line.words.as_deref().unwrap_or_default().iter();
-    let first = words.next().cloned().unwrap_or_default();
-    let args = words.cloned().collect();
-    let (name, status, message) = match vocabulary.parse(line) {
-        Parsed::Run { definition, .. } => (definition.name.to_owned(), "run", None),
-        Parsed::Help { message, .. } => ("help".to_owned(), "run", Some(message)),
-        Parsed::UsageError { definition, message } => {
-            (definition.map_or(first, |definition| definition.name.to_owned()), "usage_error", Some(message))
+    let behind_the_name = || line.words.as_deref().unwrap_or_default().iter().skip(1).cloned().collect();
+    match vocabulary.parse(line) {
+        Parsed::Run { definition, args, .. } => {
+            Outlook { name: definition.name.to_owned(), args, status: "run", message: None }
         }
-        Parsed::Unknown { word, message } => (word, "unknown", Some(message)),
-    };
-    Outlook { name, args, status, message }
+        Parsed::Help { message, .. } => {
+            Outlook { name: "help".to_owned(), args: behind_the_name(), status: "run", message: Some(message) }
+        }
+        Parsed::Version { message } => {
+            Outlook { name: "version".to_owned(), args: Vec::new(), status: "run", message: Some(message) }
+        }
+        Parsed::UsageError { name, message, .. } => {
+            Outlook { name, args: behind_the_name(), status: "usage_error", message: Some(message) }
+        }
+        Parsed::Unknown { word, message } => {
+            Outlook { name: word, args: behind_the_name(), status: "unknown", message: Some(message) }
+        }
+    }
 }
 
 impl Outcome {
