@@ -1,0 +1,4 @@
+//! The double's own tests: each name is a fact of GitHub's documentation.
+
+mod conversations;
+mod support;
