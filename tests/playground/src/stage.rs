@@ -57,7 +57,7 @@ impl Stage {
             archive: Duration::from_hours(90 * 24),
             dedup: Duration::from_hours(72),
             github: GitHubConfig {
-                api_url: github.api_url(),
+                url: github.base_url(),
                 issuer: app.client_id(),
                 private_key: app.private_key().into(),
             },

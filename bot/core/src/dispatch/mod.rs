@@ -82,14 +82,17 @@ pub enum HandlerError {
     },
 }
 
-impl Deputy {
-    /// The handlers that get `event`, by the names they are queued under.
-    pub fn handlers_of<'a>(&'a self, event: &'a EventName) -> impl Iterator<Item = &'static str> + 'a {
-        let commands = COMMENT_EVENTS.contain(event).then_some(COMMANDS);
-        let events = self.events.iter().filter(|handler| handler.events.contain(event));
-        commands.into_iter().chain(events.map(|handler| handler.name))
-    }
+/// The handlers that get `event`, by the names they are queued under.
+pub fn handlers_of<'a>(
+    events: &'static [&'static EventHandler],
+    event: &'a EventName,
+) -> impl Iterator<Item = &'static str> + 'a {
+    let commands = COMMENT_EVENTS.contain(event).then_some(COMMANDS);
+    let events = events.iter().filter(|handler| handler.events.contain(event));
+    commands.into_iter().chain(events.map(|handler| handler.name))
+}
 
+impl Deputy {
     /// All handlers, each with a queue of its own.
     pub fn handlers(&self) -> impl Iterator<Item = &'static str> + '_ {
         std::iter::once(COMMANDS).chain(self.events.iter().map(|handler| handler.name))

@@ -77,7 +77,7 @@ fn describe(config: &Config) -> serde_json::Value {
         "data": config.data.display().to_string(),
         "archive": format!("{} days", config.archive.as_secs() / 86_400),
         "dedup": format!("{} hours", config.dedup.as_secs() / 3_600),
-        "github": config.github.api_url,
+        "github": config.github.url,
         "app": config.github.issuer,
         "webhook secrets": config.webhook_secrets.len(),
         "log": format!("{}, {}", config.log.filter, match config.log.format {

@@ -46,10 +46,10 @@ pub const FIELDS: &[Field] = &[
         meaning: "How many hours a delivery is remembered, so that a second one is a duplicate. At least 24.",
     },
     Field {
-        key: "github.api_url",
-        variable: "DEPUTY_GITHUB_API_URL",
-        default: Some("https://api.github.com"),
-        meaning: "REST's base. On GitHub Enterprise Server: https://HOST/api/v3.",
+        key: "github.url",
+        variable: "DEPUTY_GITHUB_URL",
+        default: Some("https://github.com"),
+        meaning: "GitHub, as people open it: https://HOST for a GitHub Enterprise Server.",
     },
     Field {
         key: "github.client_id",

@@ -40,8 +40,8 @@ pub struct Config {
 /// Which GitHub, and who we are there.
 #[derive(Debug)]
 pub struct GitHubConfig {
-    /// REST's base, without a trailing slash.
-    pub api_url: String,
+    /// GitHub, as people open it.
+    pub url: String,
     /// The JWT's `iss`: the client id, or the App's number.
     pub issuer: String,
     /// The App's private key, PEM.

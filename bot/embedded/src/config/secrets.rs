@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use deputy_github::client::ClientConfig;
 use secrecy::SecretString;
 
-use super::fields::{PRIVATE_KEY_VARIABLE, WEBHOOK_SECRETS_VARIABLE, field};
+use super::fields::{PRIVATE_KEY_VARIABLE, WEBHOOK_SECRETS_VARIABLE};
 use super::source::{Origin, Source};
 use super::GitHubConfig;
 
@@ -13,7 +14,9 @@ const SHORTEST_SECRET: usize = 16;
 
 impl Source<'_> {
     pub(super) fn github(&mut self) -> Option<GitHubConfig> {
-        let api_url = self.checked("github.api_url", check_api_url);
+        let url = self.checked("github.url", |text| {
+            ClientConfig::new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+        });
         let client_id = self.find("github.client_id").and_then(|found| found.values.into_iter().next());
         let app_id: Option<u64> = self.parsed("github.app_id", "a number");
         let issuer = client_id.or(app_id.map(|id| id.to_string()));
@@ -25,7 +28,7 @@ impl Source<'_> {
             );
         }
         let private_key = self.private_key();
-        Some(GitHubConfig { api_url: api_url?, issuer: issuer?, private_key: private_key? })
+        Some(GitHubConfig { url: url?, issuer: issuer?, private_key: private_key? })
     }
 
     fn private_key(&mut self) -> Option<SecretString> {
@@ -107,18 +110,4 @@ impl Source<'_> {
 
 fn read_secret(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
-}
-
-fn check_api_url(text: &str) -> Result<String, String> {
-    let url = text.trim_end_matches('/');
-    let rest = url.strip_prefix("https://").or_else(|| {
-        // Without TLS every token could be read on the way, so plain HTTP is for this machine only.
-        let rest = url.strip_prefix("http://")?;
-        let host = rest.split(['/', ':']).next().unwrap_or_default();
-        matches!(host, "127.0.0.1" | "localhost").then_some(rest)
-    });
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.contains([' ', '?', '#', '@']) => Ok(url.to_owned()),
-        _ => Err(format!("must be an https URL, such as {}", field("github.api_url").default.unwrap_or_default())),
-    }
 }

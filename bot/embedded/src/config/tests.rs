@@ -91,7 +91,7 @@ fn everything_that_is_wrong_is_said_at_once_and_with_its_place() {
         mention = "not a login"
         dedup_hours = 2
         [github]
-        api_url = "http://example.com"
+        url = "http://example.com"
         client_id = "Iv1.0123456789abcdef"
         private_key_file = "secret"
         webhook_secret = "hunter2hunter2hunter2"
