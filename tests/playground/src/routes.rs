@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::{Form, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::Router;
 use serde::Deserialize;
@@ -31,7 +31,7 @@ pub fn router(scene: Arc<Scene>) -> Router {
 
 async fn whole(State(scene): State<Arc<Scene>>) -> Response {
     let policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'";
-    ([(header::CONTENT_SECURITY_POLICY, policy)], page::whole(&scene)).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page::whole(&scene).into_string())).into_response()
 }
 
 /// The changing part, once it differs from what the page has; 204 where it does not for a while.

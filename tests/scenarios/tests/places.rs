@@ -30,7 +30,7 @@ async fn on_a_line_of_the_diff_the_answer_joins_the_thread() {
 async fn in_a_review() {
     let world = World::new().await;
     let pr = world.pull_request().await;
-    let review = pr.review(&world.ada, Verdict::Comment, "@deputy ping").await;
+    let review = pr.review(&world.ada, Verdict::Commented, "@deputy ping").await;
     assert!(world.reply_on(&pr, 0).await.contains("pong"));
     assert!(review.reactions().iter().any(|reaction| reaction.content == "eyes"));
     world.end().await;

@@ -64,16 +64,16 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
-    const LIMIT: u64 = deputy_web::MAX_BODY as u64;
+    let limit = deputy_web::BodyLimits::default().largest as u64;
     let shown = file.display();
     let mut body = Vec::new();
     let outcome = if file == Path::new("-") {
-        std::io::stdin().lock().take(LIMIT + 1).read_to_end(&mut body)
+        std::io::stdin().lock().take(limit + 1).read_to_end(&mut body)
     } else {
-        std::fs::File::open(file).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut body))
+        std::fs::File::open(file).and_then(|file| file.take(limit + 1).read_to_end(&mut body))
     };
     outcome.map_err(|error| format!("{shown}: cannot be read: {error}"))?;
-    if body.len() as u64 > LIMIT {
+    if body.len() as u64 > limit {
         return Err(format!("{shown}: is larger than 25 MB, and GitHub sends no such payload"));
     }
     Ok(body)
