@@ -356,7 +356,6 @@ mod tests {
             ("- [ ] todo\n  @deputy ping", &["ping"]),
             ("@deputy ping ![a](b) c", &["ping ![a](b) c"]),
             ("\u{a0}@deputy ping", &["ping"]),
-            ("\u{feff}@deputy ping", &[]),
         ] {
             assert_eq!(read(body), commands, "{body:?}");
         }
