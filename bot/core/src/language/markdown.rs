@@ -43,7 +43,7 @@ pub(super) fn command_lines(body: &str, mention: &Mention) -> Vec<CommandLine> {
         quiet_blocks: 0,
         elements: OpenElements::default(),
         html_block: String::new(),
-        inlines: 0,
+        inlines: Vec::new(),
         link: None,
         withdrawn: 0,
         line: State::Fresh,
@@ -130,8 +130,9 @@ struct Walk<'a> {
     quiet_blocks: usize,
     elements: OpenElements,
     html_block: String,
-    /// How many inline containers are open: emphasis, links and the like.
-    inlines: usize,
+    /// The inline containers that are open: emphasis, links and the like. `true` for one that a command's words
+    /// opened: its marks are typed words there, and so they are where it closes, in a later line perhaps.
+    inlines: Vec<bool>,
     /// How many were open around the open link. Links do not nest.
     link: Option<usize>,
     /// How many of them withdraw or hide their text.
@@ -171,9 +172,9 @@ impl Walk<'_> {
     fn start(&mut self, tag: &Tag<'_>) {
         if is_inline(tag.to_end()) {
             if matches!(tag, Tag::Link { .. }) {
-                self.link = Some(self.inlines);
+                self.link = Some(self.inlines.len());
             }
-            self.inlines += 1;
+            self.inlines.push(matches!(self.line, State::Command(_)));
             if matches!(tag, Tag::Strikethrough | Tag::Image { .. }) {
                 self.withdrawn += 1;
             }
@@ -194,8 +195,8 @@ impl Walk<'_> {
             if tag == TagEnd::Link {
                 self.link = None;
             }
-            self.inlines = self.inlines.saturating_sub(1);
-            self.end_inline(tag, range);
+            let typed = self.inlines.pop().unwrap_or_default();
+            self.end_inline(tag, range, typed);
             return;
         }
         self.end_line();
@@ -208,7 +209,7 @@ impl Walk<'_> {
         }
     }
 
-    fn end_inline(&mut self, tag: TagEnd, range: Range<usize>) {
+    fn end_inline(&mut self, tag: TagEnd, range: Range<usize>, typed: bool) {
         let State::Command(line) = &mut self.line else {
             // An image shows a picture, so that what follows it does not begin the line.
             if tag == TagEnd::Image {
@@ -216,12 +217,14 @@ impl Walk<'_> {
             }
             return;
         };
-        if self.inlines >= line.enclosing {
+        let outside = self.inlines.len();
+        if typed || outside >= line.enclosing {
             line.end = line.end.max(range.end);
+            line.enclosing = line.enclosing.min(outside);
             return;
         }
         // It encloses the mention: its closing marks, between its last content and its end, are not the person's words.
-        line.enclosing = self.inlines;
+        line.enclosing = outside;
         line.copy(self.body, line.end, range.end);
         if tag == TagEnd::Link && self.mention.strip(&line.text).is_none_or(|rest| rest < line.text.len()) {
             self.line = State::Other;
@@ -247,7 +250,7 @@ impl Walk<'_> {
                         copied: start,
                         text: String::new(),
                         codes: Vec::new(),
-                        enclosing: self.inlines,
+                        enclosing: self.inlines.len(),
                     })
                 } else {
                     State::Other
@@ -369,6 +372,8 @@ mod tests {
             ("***@deputy* ping** me", &["ping me"]),
             ("**@deputy ping *now***", &["ping *now*"]),
             ("*@deputy ping\n@deputy echo*", &["ping", "echo"]),
+            ("*Hello\n@deputy ping* me", &["ping me"]),
+            ("@deputy echo _a\n@deputy echo b_", &["echo _a", "echo b_"]),
             ("**@deputy**ping", &[]),
             ("[@deputy](https://github.com/apps/deputy) ping", &["ping"]),
             ("**[@deputy](https://github.com/apps/deputy)** ping", &["ping"]),
