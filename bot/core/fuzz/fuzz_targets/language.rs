@@ -29,7 +29,9 @@ static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
             definition("deploy", |command| {
                 command
                     .arg(Arg::new("to").required(true).value_parser(["staging", "production"]))
-                    .arg(Arg::new("n").short('n').long("number").value_parser(value_parser!(u8).range(1..=20)))
+                    .arg(
+                        Arg::new("n").short('n').long("number").value_parser(value_parser!(u8).range(1..=20)),
+                    )
                     .arg(Arg::new("f").long("force").action(ArgAction::SetTrue).conflicts_with("pair"))
                     .arg(Arg::new("pair").long("pair").num_args(2))
                     .arg(Arg::new("some").long("some").num_args(2..=3).require_equals(false))
