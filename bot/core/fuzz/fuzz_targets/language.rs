@@ -1,7 +1,12 @@
 //! Any text through the whole command language: no panic, and what it promises of every text holds.
 //!
-//! In `bot/core`: `cargo +nightly fuzz run language fuzz/corpus/language fuzz/seeds/language`. A slow input is a
-//! finding too: `-- -timeout=2 -max_len=262144` makes libFuzzer report it.
+//! In `bot/core`, after `cargo install cargo-fuzz` and `mkdir -p fuzz/corpus/language`:
+//!
+//! ```text
+//! cargo +nightly fuzz run language fuzz/corpus/language fuzz/seeds/language -- -max_len=65536 -timeout=5
+//! ```
+//!
+//! What is slow is a finding too, hence the timeout.
 
 #![no_main]
 

@@ -54,6 +54,7 @@
 //! a line nested deeper than [`MAX_NESTING`] on, nothing is read, and a command is never read in part. Past
 //! [`MAX_COMMANDS`], one further [`Line`] stands for all that are left, and parses to a message that says so.
 
+mod bounds;
 mod complaint;
 mod definition;
 mod html;
@@ -67,6 +68,8 @@ mod words;
 
 #[cfg(test)]
 mod conversations;
+#[cfg(test)]
+mod decisions;
 #[cfg(test)]
 mod properties;
 
