@@ -2,13 +2,16 @@
 
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
-use super::line::Unclosed;
+use super::line::Misquoted;
 use super::vocabulary::Command;
 use super::{MAX_COMMANDS, Vocabulary, pages, say};
 
 /// A word that is no command.
 pub(super) fn unknown(vocabulary: &Vocabulary, word: &str) -> String {
     let mention = vocabulary.mention().name();
+    if word.trim().is_empty() {
+        return format!("The name of the command is empty. `@{mention} help` lists all commands.");
+    }
     let shown = say::code(word);
     if word.starts_with('-') {
         return format!(
@@ -20,15 +23,14 @@ pub(super) fn unknown(vocabulary: &Vocabulary, word: &str) -> String {
     format!("I know no command {shown}.{guess} `@{mention} help` lists all commands.")
 }
 
-/// A quote without an end.
-pub(super) fn unclosed(unclosed: Unclosed) -> String {
-    let Unclosed { quote, within_word } = unclosed;
-    if quote == '\'' && within_word {
-        return "The apostrophe `'` begins a quote here, and nothing ends it. Put the text in double quotes, \
-                `\"like this, don't worry\"`, or a backslash before the apostrophe: `don\\'t`."
+/// A quote without an end, or an apostrophe.
+pub(super) fn misquoted(misquoted: Misquoted) -> String {
+    if misquoted.apostrophe {
+        return "The apostrophe `'` would begin a quote. Put the whole text in double quotes, `\"like this, don't \
+                worry\"`, or a backslash before each apostrophe: `don\\'t`."
             .to_owned();
     }
-    let shown = say::code(&quote.to_string());
+    let shown = say::code(&misquoted.quote.to_string());
     format!(
         "The quote that begins with {shown} never ends. Close it, or put a backslash before it to mean it literally."
     )
@@ -45,29 +47,11 @@ pub(super) fn too_many(excess: usize) -> String {
 
 /// What clap found wrong with a command's words.
 pub(super) fn usage(vocabulary: &Vocabulary, command: &Command, args: &[String], error: &Error) -> String {
-    let (path, clap) = deepest(command, args);
-    let context = Context { error, clap, path: &path };
-    let sentence = context.sentence();
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => pages::fenced(&usage.to_string()),
-        _ => pages::usage(clap),
-    };
+    let (path, clap) = command.deepest(args);
+    let sentence = Context { error, clap, path: &path }.sentence();
     let mention = vocabulary.mention().name();
-    format!("{sentence}\n\n{usage}\n`@{mention} help {path}` tells more.")
-}
-
-/// The subcommand that the words lead to, with its path.
-fn deepest<'c>(command: &'c Command, args: &[String]) -> (String, &'c clap::Command) {
-    let mut path = command.definition.name.to_owned();
-    let mut clap = &command.clap;
-    for word in args {
-        if let Some(inner) = clap.find_subcommand(word) {
-            clap = inner;
-            path.push(' ');
-            path.push_str(inner.get_name());
-        }
-    }
-    (path, clap)
+    // Not the usage that clap puts into the error: it leaves out what was not typed.
+    format!("{sentence}\n\n{}\n`@{mention} help {path}` tells more.", pages::usage(clap))
 }
 
 /// One of clap's errors, with what is needed to say it in our words.
@@ -87,7 +71,10 @@ impl Context<'_> {
                 format!("`{}` needs to know what to do: {}.", self.path, say::list(&self.subcommands()))
             }
             ErrorKind::MissingRequiredArgument => match self.texts(ContextKind::InvalidArg).as_slice() {
-                [one] => format!("{} is missing.", say::code(one)),
+                [one] => match self.choices(one).as_slice() {
+                    [] => format!("{} is missing.", say::code(one)),
+                    choices => format!("{} is missing: one of {}.", say::code(one), say::list(choices)),
+                },
                 missing => format!("These are missing: {}.", say::list(missing)),
             },
             ErrorKind::InvalidValue | ErrorKind::ValueValidation => self.invalid_value(&arg),
@@ -130,7 +117,7 @@ impl Context<'_> {
         {
             (Some(flag), Some(inner)) => format!(" Did you mean `{path} {inner} {flag}`?"),
             (Some(flag), None) => format!(" Did you mean {}?", say::code(&flag)),
-            _ if self.clap.get_positionals().next().is_some() => {
+            _ if self.clap.get_positionals().any(|arg| arg.get_possible_values().is_empty()) => {
                 " If it is meant as text, put `--` before the text.".to_owned()
             }
             _ => String::new(),
@@ -188,6 +175,12 @@ impl Context<'_> {
         }
         let text = source.to_string();
         let text = text.trim().trim_end_matches('.');
+        // clap's ranges speak Rust.
+        if let Some((from, to)) =
+            text.split_once(" is not in ").and_then(|(_, range)| range.split_once("..="))
+        {
+            return Some(format!("it must be from {from} to {to}"));
+        }
         // A parser may repeat the value as it is. That is harmless only if the value is.
         let harmless = value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'/'));
         match text {
@@ -210,6 +203,13 @@ impl Context<'_> {
             return format!("{shown} does not go together with the rest of the command.");
         }
         format!("{shown} does not go together with {}.", say::list(&prior))
+    }
+
+    /// What an argument, named as clap shows it, may be.
+    fn choices(&self, shown: &str) -> Vec<String> {
+        let arg = self.clap.get_arguments().find(|arg| arg.to_string() == shown);
+        let values = arg.map(clap::Arg::get_possible_values).unwrap_or_default();
+        values.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name().to_owned()).collect()
     }
 
     fn subcommands(&self) -> Vec<String> {

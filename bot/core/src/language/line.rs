@@ -8,7 +8,7 @@ pub struct Line {
     /// What stands behind the mention, as typed.
     pub text: String,
     /// Its words, quotes resolved.
-    pub words: Result<Vec<String>, Unclosed>,
+    pub words: Result<Vec<String>, Misquoted>,
     /// Where it stands in the comment, in bytes, from the mention on.
     pub range: Range<usize>,
     /// The number of its source line, from 1.
@@ -17,13 +17,14 @@ pub struct Line {
     pub(super) excess: usize,
 }
 
-/// A quote that was opened and never closed.
+/// A quote that never closes, or an apostrophe that would begin one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unclosed {
+pub struct Misquoted {
     /// The character that opened it.
     pub quote: char,
-    /// Whether it stands within a word, as an apostrophe does.
-    pub within_word: bool,
+    /// Whether it stands right behind a letter or digit: an apostrophe, `don't`, and refused even if another one
+    /// would close it. A shell would drop both, and change what the person said.
+    pub apostrophe: bool,
 }
 
 impl Line {

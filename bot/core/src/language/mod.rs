@@ -44,7 +44,9 @@
 //! Then as in a shell, without variables, globs and comments (`#12` is a word): `'…'` is literal, `"…"` lets a
 //! backslash escape `"`, `\`, `$` and a backtick, and elsewhere a backslash takes the next character literally, as
 //! in Markdown. What telephones make of quotes works too: `“…”` as `"…"`, `‘…’` as `'…'` around whole words, and
-//! an apostrophe `’` within a word is itself. A quote that never closes is a usage error with a hint.
+//! an apostrophe `’` within a word is itself. A quote that never
+//! closes is a usage error with a hint; so is the apostrophe of `don't`, even if another one would close it: a shell
+//! would drop both and change what was said.
 //!
 //! # Bounds
 //!
@@ -52,6 +54,7 @@
 //! a line nested deeper than [`MAX_NESTING`] on, nothing is read, and a command is never read in part. Past
 //! [`MAX_COMMANDS`], one further [`Line`] stands for all that are left, and parses to a message that says so.
 
+mod bounds;
 mod complaint;
 mod definition;
 mod html;
@@ -63,8 +66,15 @@ pub mod say;
 mod vocabulary;
 mod words;
 
+#[cfg(test)]
+mod conversations;
+#[cfg(test)]
+mod decisions;
+#[cfg(test)]
+mod properties;
+
 pub use definition::Definition;
-pub use line::{Line, Unclosed};
+pub use line::{Line, Misquoted};
 pub use mention::{InvalidMention, Mention};
 pub use vocabulary::{Parsed, Vocabulary, VocabularyError};
 pub use words::quote;

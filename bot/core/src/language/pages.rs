@@ -27,17 +27,12 @@ pub fn list(vocabulary: &Vocabulary) -> String {
 /// One command's page; with the words of a subcommand, that one's.
 pub fn page(vocabulary: &Vocabulary, definition: &Definition, words: &[String]) -> String {
     let Some(command) = vocabulary.command(definition.name) else { return list(vocabulary) };
-    let mut path = vec![definition.name.to_owned()];
-    let mut clap = &command.clap;
-    for word in words {
-        let Some(inner) = clap.find_subcommand(word) else { break };
-        clap = inner;
-        path.push(inner.get_name().to_owned());
-    }
+    let (path, clap) = command.deepest(words);
+    let whole = path == definition.name;
     let mention = vocabulary.mention().name();
-    let mut out = format!("**`@{mention} {}`**", path.join(" "));
+    let mut out = format!("**`@{mention} {path}`**");
     if let Some(about) = clap.get_about() {
-        _ = write!(out, ": {about}");
+        _ = write!(out, ": {}", sentence(&about.to_string()));
     }
     _ = write!(out, "\n\n{}", usage(clap));
     section(
@@ -48,8 +43,7 @@ pub fn page(vocabulary: &Vocabulary, definition: &Definition, words: &[String]) 
     section(&mut out, "Arguments", shown(clap).filter(|arg| arg.is_positional()).map(argument));
     section(&mut out, "Flags", shown(clap).filter(|arg| !arg.is_positional()).map(argument));
     _ = write!(out, "\n**Who may use it:** {}.\n", who(definition.permission));
-    let examples: Vec<_> =
-        definition.examples.iter().filter(|example| begins_with(example, &path[1..])).collect();
+    let examples: Vec<_> = definition.examples.iter().filter(|example| begins_with(example, &path)).collect();
     if !examples.is_empty() {
         out.push_str("\n**Examples**\n\n```text\n");
         for example in examples {
@@ -57,7 +51,7 @@ pub fn page(vocabulary: &Vocabulary, definition: &Definition, words: &[String]) 
         }
         out.push_str("```\n");
     }
-    if !definition.aliases.is_empty() && path.len() == 1 {
+    if !definition.aliases.is_empty() && whole {
         _ = write!(out, "\nAlso called {}.\n", say::list(definition.aliases));
     }
     out
@@ -90,10 +84,10 @@ pub(super) fn fenced(usage: &str) -> String {
 pub(super) fn who(permission: Permission) -> &'static str {
     match permission {
         Permission::None => "everybody",
-        Permission::Read => "who can read the repository",
-        Permission::Triage => "who can triage, or more",
-        Permission::Write => "who can write, or more",
-        Permission::Maintain => "maintainers and admins",
+        Permission::Read => "people with read access",
+        Permission::Triage => "people with triage access",
+        Permission::Write => "people with write access",
+        Permission::Maintain => "maintainers",
         Permission::Admin => "admins",
     }
 }
@@ -149,10 +143,7 @@ fn argument(arg: &Arg) -> String {
 }
 
 fn entry(name: &str, help: Option<String>, notes: &[String]) -> String {
-    let mut text = help.unwrap_or_default().trim().to_owned();
-    if !text.is_empty() && !text.ends_with(['.', '!', '?']) {
-        text.push('.');
-    }
+    let mut text = sentence(&help.unwrap_or_default());
     for note in notes {
         if !text.is_empty() {
             text.push(' ');
@@ -162,8 +153,13 @@ fn entry(name: &str, help: Option<String>, notes: &[String]) -> String {
     if text.is_empty() { format!("- {name}\n") } else { format!("- {name}: {text}\n") }
 }
 
-/// Whether an example is one of the subcommand that a path names.
-fn begins_with(example: &str, path: &[String]) -> bool {
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
+/// Whether an example is one of the command or subcommand at a path. Those by an alias are shown with all.
+fn begins_with(example: &str, path: &str) -> bool {
     let mut words = example.split_whitespace().skip(1);
-    path.iter().all(|name| words.next() == Some(name))
+    path.split_whitespace().skip(1).all(|name| words.next() == Some(name))
 }

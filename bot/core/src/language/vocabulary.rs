@@ -31,6 +31,25 @@ pub(super) struct Command {
     pub clap: clap::Command,
 }
 
+impl Command {
+    /// The subcommand that words lead to, with the names on the way.
+    pub fn deepest(&self, words: &[String]) -> (String, &clap::Command) {
+        let mut path = self.definition.name.to_owned();
+        let mut clap = &self.clap;
+        for word in words {
+            if !clap.has_subcommands() {
+                break;
+            }
+            if let Some(inner) = clap.find_subcommand(word) {
+                clap = inner;
+                path.push(' ');
+                path.push_str(inner.get_name());
+            }
+        }
+        (path, clap)
+    }
+}
+
 /// Commands that do not fit together. Found at the start; people never see it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VocabularyError {
@@ -171,13 +190,13 @@ impl Vocabulary {
         }
         match &line.words {
             Ok(words) => self.parse_words(words),
-            Err(unclosed) => {
+            Err(misquoted) => {
                 let name = line.text.split_whitespace().next().unwrap_or_default();
                 let definition = self.find(name);
                 Parsed::UsageError {
                     definition,
                     name: definition.map_or(name, |definition| definition.name).to_owned(),
-                    message: complaint::unclosed(*unclosed),
+                    message: complaint::misquoted(*misquoted),
                 }
             }
         }
