@@ -30,8 +30,6 @@ mod segment;
 mod settle;
 mod store;
 mod sweep;
-#[cfg(test)]
-mod testing;
 mod warm;
 mod work;
 mod worker;
