@@ -34,8 +34,6 @@ mod segment;
 mod settle;
 mod store;
 mod sweep;
-#[cfg(test)]
-mod testing;
 mod warm;
 mod work;
 mod worker;
