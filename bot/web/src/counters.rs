@@ -34,7 +34,8 @@ impl Counters {
 
     /// Requests refused, by the code of the [`Problem`].
     pub fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        (0..).map(Problem::code_at).zip(self.refused.iter().map(|count| count.load(Ordering::Relaxed)))
+        let counts = self.refused.iter().enumerate();
+        counts.map(|(kind, count)| (Problem::code_at(kind), count.load(Ordering::Relaxed)))
     }
 
     pub(crate) fn count_accepted(&self, accepted: Accepted, bytes: usize) {
@@ -71,5 +72,28 @@ impl Counters {
             let _ = writeln!(text, "deputy_refused_total{{reason=\"{reason}\"}} {count}");
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prometheus_reads_every_count() {
+        let counters = Counters::default();
+        counters.count_accepted(Accepted::New, 10);
+        counters.count_accepted(Accepted::Duplicate, 10);
+        counters.count_refused(&Problem::Internal);
+        let text = counters.to_prometheus();
+        for line in [
+            "deputy_deliveries_total{status=\"accepted\"} 1\n",
+            "deputy_deliveries_total{status=\"duplicate\"} 1\n",
+            "deputy_delivery_bytes_total 20\n",
+            "deputy_refused_total{reason=\"too_slow\"} 0\n",
+            "deputy_refused_total{reason=\"internal\"} 1\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 }
