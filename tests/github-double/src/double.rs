@@ -196,8 +196,9 @@ impl Drop for Guard {
         if !self.watch_end {
             return;
         }
-        if let Some(complaint) = complaint(&self.hub)
-            && !std::thread::panicking()
+        // A panic while panicking would abort, and hide what went wrong first.
+        if !std::thread::panicking()
+            && let Some(complaint) = complaint(&self.hub)
         {
             panic!("{complaint}");
         }

@@ -98,9 +98,8 @@ impl Hub {
                 changes.changed().await.expect("the hub outlives its receivers");
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("waited {PATIENCE:?} in vain for {what}\n\n{}", self.transcript());
-        }
+        let happened = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        assert!(happened, "waited {PATIENCE:?} in vain for {what}\n\n{}", self.transcript());
     }
 
     /// What happened so far, for a person to read.

@@ -82,18 +82,27 @@ fn pem(der: &[u8]) -> String {
 /// A PKCS#1 `RSAPrivateKey` (RFC 8017, A.1.2).
 fn private_key() -> Vec<u8> {
     let one = BigUint::from(1_u8);
-    let exponent = BigUint::from(EXPONENT);
     loop {
-        let (a, b) = (prime(), prime());
-        if a == b {
-            continue;
-        }
-        let (p, q) = if a > b { (a, b) } else { (b, a) };
-        let (p1, q1) = (&p - &one, &q - &one);
-        let Some(d) = exponent.modinv(&(&p1 * &q1)) else { continue };
-        let Some(inverse) = q.modinv(&p) else { continue };
-        let numbers =
-            [BigUint::ZERO, &p * &q, exponent.clone(), d.clone(), p, q, &d % &p1, &d % &q1, inverse];
+        let exponent = BigUint::from(EXPONENT);
+        let (high, low) = match (prime(), prime()) {
+            (one, other) if one == other => continue,
+            (one, other) if one > other => (one, other),
+            (one, other) => (other, one),
+        };
+        let (under_high, under_low) = (&high - &one, &low - &one);
+        let Some(secret) = exponent.modinv(&(&under_high * &under_low)) else { continue };
+        let Some(inverse) = low.modinv(&high) else { continue };
+        let numbers = [
+            BigUint::ZERO,
+            &high * &low,
+            exponent,
+            secret.clone(),
+            high,
+            low,
+            &secret % &under_high,
+            &secret % &under_low,
+            inverse,
+        ];
         return tagged(0x30, &numbers.iter().flat_map(integer).collect::<Vec<u8>>());
     }
 }

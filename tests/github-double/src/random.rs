@@ -1,5 +1,7 @@
 //! What nobody can guess: tokens, secrets, codes, commit SHAs.
 
+use std::fmt::Write as _;
+
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::state::repository::Sha;
@@ -18,7 +20,11 @@ pub(crate) fn sha() -> Sha {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a `String` does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub(crate) fn bytes(length: usize) -> Vec<u8> {

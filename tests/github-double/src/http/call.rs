@@ -41,7 +41,7 @@ impl Call {
 
     /// One page of a list, with GitHub's `Link` header to the others.
     pub(crate) fn page(&self, items: Vec<Value>) -> Reply {
-        self.page_in(items, |items| Value::Array(items))
+        self.page_in(items, Value::Array)
     }
 
     /// One page of a list that GitHub wraps in something.

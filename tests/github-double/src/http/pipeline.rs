@@ -54,22 +54,22 @@ pub(crate) async fn answer(hub: &Arc<Hub>, request: Request<Incoming>) -> Option
     let fault = lock(&hub.faults).strike(&received.method, &received.path);
     if let Some(fault) = &fault {
         hub.change(|state| {
-            state.tell(format!("   fault on {} {}: {fault:?}", received.method, received.path))
+            state.tell(format!("   fault on {} {}: {fault:?}", received.method, received.path));
         });
     }
     match fault {
-        None => Some(respond(hub, &received).await.into_response()),
+        None => Some(respond(hub, &received).into_response()),
         Some(Fault::Drop) => None,
         Some(Fault::DropAfter) => {
-            respond(hub, &received).await;
+            respond(hub, &received);
             None
         }
         Some(Fault::Delay(delay)) => {
             tokio::time::sleep(delay).await;
-            Some(respond(hub, &received).await.into_response())
+            Some(respond(hub, &received).into_response())
         }
         Some(Fault::Truncate) => {
-            let whole = respond(hub, &received).await;
+            let whole = respond(hub, &received);
             Some(whole.into_half_response())
         }
         Some(Fault::Status(status)) => Some(fail(hub, &received, status_refusal(status))),
@@ -149,7 +149,7 @@ impl Ready {
     }
 }
 
-async fn respond(hub: &Arc<Hub>, received: &Received) -> Ready {
+fn respond(hub: &Arc<Hub>, received: &Received) -> Ready {
     if oauth::is_web(&received.path) {
         return web(hub, received);
     }
@@ -211,9 +211,6 @@ fn rest(hub: &Arc<Hub>, received: &Received, caller: Caller) -> Ready {
         let mut faults = described.check_request(&parameters, &received.query, body.as_ref());
         faults.extend(accept_fault(received));
         report(hub, "request", received, &faults);
-        if !described.is_for_apps() && matches!(caller, Caller::Installation(_) | Caller::User(_)) {
-            return refuse(hub, received, &caller, Refusal::not_for_integration(), Some(described));
-        }
     }
     let call = Call {
         caller,

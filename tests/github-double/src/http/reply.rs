@@ -15,7 +15,7 @@ pub(crate) struct Reply {
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) message: String,
-    pub(crate) errors: Option<Value>,
+    pub(crate) errors: Option<Box<Value>>,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
@@ -68,13 +68,13 @@ impl Refusal {
     /// 422 with one `errors` entry.
     pub(crate) fn unprocessable(resource: &str, field: &str, code: &str) -> Self {
         let errors = json!([{ "resource": resource, "field": field, "code": code }]);
-        Self { errors: Some(errors), ..Self::new(422, "Validation Failed") }
+        Self { errors: Some(Box::new(errors)), ..Self::new(422, "Validation Failed") }
     }
 
     pub(crate) fn into_reply(self, documentation_url: &str) -> Reply {
         let mut body = json!({ "message": self.message });
         if let Some(errors) = self.errors {
-            body["errors"] = errors;
+            body["errors"] = *errors;
         }
         body["documentation_url"] = json!(documentation_url);
         body["status"] = json!(self.status.to_string());

@@ -59,9 +59,8 @@ fn match_path(template: &str, path: &str) -> Option<Vec<(String, String)>> {
                 let name = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
                 match name {
                     Some(name) if !given.is_empty() => parameters.push((name.to_owned(), decoded(given))),
-                    Some(_) => return None,
                     None if wanted == given => {}
-                    None => return None,
+                    _ => return None,
                 }
             }
             _ => return None,

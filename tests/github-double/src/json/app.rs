@@ -12,6 +12,32 @@ pub(crate) fn permissions(permissions: &Permissions) -> Value {
     permissions.iter().map(|(name, access)| (name.clone(), json!(access.name()))).collect()
 }
 
+/// `hook-delivery-item`: a delivery in the list.
+pub(crate) fn delivery_item(delivery: &Delivery) -> Value {
+    let (status, code, seconds) = match &delivery.outcome {
+        Outcome::Pending => ("pending".to_owned(), 0, 0.0),
+        Outcome::Answered { status, seconds, .. } => {
+            let reason = hyper::StatusCode::from_u16(*status).ok().and_then(|code| code.canonical_reason());
+            (reason.unwrap_or("Unknown").to_owned(), *status, *seconds)
+        }
+        Outcome::Failed { why, seconds } => (why.clone(), 0, *seconds),
+    };
+    json!({
+        "id": delivery.id,
+        "guid": delivery.guid,
+        "delivered_at": stamp(delivery.at),
+        "redelivery": delivery.redelivery,
+        "duration": seconds,
+        "status": if (200..300).contains(&code) { "OK".to_owned() } else { status },
+        "status_code": code,
+        "event": delivery.event,
+        "action": delivery.action,
+        "installation_id": delivery.installation,
+        "repository_id": delivery.repository,
+        "throttled_at": null,
+    })
+}
+
 impl State {
     /// `integration`: an App.
     pub(crate) fn app_json(&self, id: AppId) -> Value {
@@ -64,33 +90,6 @@ impl State {
         })
     }
 
-    /// `hook-delivery-item`: a delivery in the list.
-    pub(crate) fn delivery_item_json(&self, delivery: &Delivery) -> Value {
-        let (status, code, seconds) = match &delivery.outcome {
-            Outcome::Pending => ("pending".to_owned(), 0, 0.0),
-            Outcome::Answered { status, seconds, .. } => {
-                let reason =
-                    hyper::StatusCode::from_u16(*status).ok().and_then(|code| code.canonical_reason());
-                (reason.unwrap_or("Unknown").to_owned(), *status, *seconds)
-            }
-            Outcome::Failed { why, seconds } => (why.clone(), 0, *seconds),
-        };
-        json!({
-            "id": delivery.id,
-            "guid": delivery.guid,
-            "delivered_at": stamp(delivery.at),
-            "redelivery": delivery.redelivery,
-            "duration": seconds,
-            "status": if (200..300).contains(&code) { "OK".to_owned() } else { status },
-            "status_code": code,
-            "event": delivery.event,
-            "action": delivery.action,
-            "installation_id": delivery.installation,
-            "repository_id": delivery.repository,
-            "throttled_at": null,
-        })
-    }
-
     /// `hook-delivery`: a delivery with all that was sent and answered.
     pub(crate) fn delivery_json(&self, delivery: &Delivery) -> Value {
         let (headers, payload) = match &delivery.outcome {
@@ -98,7 +97,7 @@ impl State {
             Outcome::Pending | Outcome::Failed { .. } => (json!({}), Value::Null),
         };
         let url = self.app(delivery.app).webhook.url.clone().unwrap_or_default();
-        let mut json = self.delivery_item_json(delivery);
+        let mut json = delivery_item(delivery);
         super::extend(
             &mut json,
             json!({

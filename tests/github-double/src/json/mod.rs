@@ -11,6 +11,6 @@ mod issue;
 mod pull;
 mod repository;
 
-pub(crate) use app::permissions;
+pub(crate) use app::{delivery_item, permissions};
 pub(crate) use comment::rollup;
 pub(crate) use repository::extend;

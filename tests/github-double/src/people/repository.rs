@@ -90,6 +90,7 @@ impl Repository {
     }
 
     /// A fork of this repository under a person's name, made if there is none.
+    #[must_use]
     pub fn fork(&self, user: &User) -> Self {
         let (name, private) = self.hub.read(|state| {
             let repository = state.repository(self.id);

@@ -8,6 +8,7 @@ use crate::http::call::Call;
 use crate::http::reply::{Answer, Refusal, Reply};
 use crate::http::route::{Route, get, post};
 use crate::ids::DeliveryId;
+use crate::json::delivery_item;
 use crate::state::State;
 use crate::state::delivery::Delivery;
 
@@ -58,7 +59,7 @@ fn list(state: &mut State, call: &Call) -> Answer {
     let mut matching = state.deliveries.values().rev().filter(wanted);
     let page: Vec<&Delivery> = matching.by_ref().take(per_page).collect();
     let more = matching.next().is_some();
-    let items: Vec<Value> = page.iter().map(|delivery| state.delivery_item_json(delivery)).collect();
+    let items: Vec<Value> = page.iter().map(|delivery| delivery_item(delivery)).collect();
     let reply = Reply::ok(Value::Array(items));
     match page.last() {
         Some(last) if more => {

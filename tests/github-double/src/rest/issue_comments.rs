@@ -77,7 +77,7 @@ pub(super) fn checked_body<'a>(call: &'a Call, resource: &str) -> Result<&'a str
         let errors = serde_json::json!([{
             "resource": resource, "code": "unprocessable", "field": "data", "message": text,
         }]);
-        return Err(Refusal { errors: Some(errors), ..Refusal::new(422, "Validation Failed") });
+        return Err(Refusal { errors: Some(Box::new(errors)), ..Refusal::new(422, "Validation Failed") });
     }
     Ok(body)
 }

@@ -15,6 +15,7 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/users/{username}", user),
 ];
 
+#[expect(clippy::unnecessary_wraps, reason = "routes have one shape")]
 fn meta(_: &mut State, _: &Call) -> Answer {
     Ok(Reply::ok(json!({
         "verifiable_password_authentication": false,
@@ -24,6 +25,7 @@ fn meta(_: &mut State, _: &Call) -> Answer {
     })))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "routes have one shape")]
 fn rate_limit(state: &mut State, call: &Call) -> Answer {
     let standing = crate::hub::lock(&state.rates).standing(&call.caller, state.now());
     let core = json!({

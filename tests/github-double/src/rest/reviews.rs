@@ -36,7 +36,7 @@ fn create(state: &mut State, call: &Call) -> Answer {
         let what = if verdict == Verdict::Approved { "approve" } else { "request changes on" };
         let text = format!("Review Can not {what} your own pull request");
         let errors = serde_json::json!([text]);
-        return Err(Refusal { errors: Some(errors), ..Refusal::new(422, "Unprocessable Entity") });
+        return Err(Refusal { errors: Some(Box::new(errors)), ..Refusal::new(422, "Unprocessable Entity") });
     }
     if verdict != Verdict::Approved && body.is_none() {
         return Err(Refusal::unprocessable("PullRequestReview", "body", "missing_field"));

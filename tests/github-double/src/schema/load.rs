@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use jsonschema::{Draft, Registry, Validator};
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Draft, Registry, ValidationError, Validator};
 use serde_json::{Value, json};
 
 use crate::hub::lock;
@@ -28,6 +29,7 @@ pub(super) fn rest() -> &'static Description {
             document.retain(|key, _| key == "paths" || key == "components");
         }
         rewrite_nullable(&mut document);
+        mend(&mut document);
         Description::new("mem:///rest", Draft::Draft4, document)
     })
 }
@@ -62,17 +64,7 @@ impl Description {
     /// What breaks the schema at `pointer`: empty if nothing does.
     pub(super) fn faults(&self, pointer: &str, instance: &Value) -> Vec<String> {
         let validator = self.validator(pointer);
-        validator
-            .iter_errors(instance)
-            .take(10)
-            .map(|error| {
-                let place = error.instance_path().to_string();
-                let place = if place.is_empty() { "(top)" } else { place.as_str() };
-                let text = error.to_string();
-                let short: String = text.chars().take(300).collect();
-                format!("{place}: {short}")
-            })
-            .collect()
+        validator.iter_errors(instance).take(10).map(|error| explain(&error)).collect()
     }
 
     fn validator(&self, pointer: &str) -> Arc<Validator> {
@@ -97,6 +89,38 @@ impl Description {
             Some(reference) => reference.trim_start_matches('#').to_owned(),
             None => pointer,
         }
+    }
+}
+
+/// Where and why, in one short line. Of several alternatives, the one that fits best.
+fn explain(error: &ValidationError<'_>) -> String {
+    if let ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } =
+        error.kind()
+    {
+        let nearest = context
+            .iter()
+            // That it could also be null helps nobody.
+            .filter(|branch| {
+                !branch.iter().any(|error| matches!(error.kind(), ValidationErrorKind::Enum { .. }))
+            })
+            .min_by_key(|branch| branch.len());
+        if let Some(error) = nearest.and_then(|branch| branch.first()) {
+            return explain(error);
+        }
+    }
+    let place = error.instance_path().to_string();
+    let place = if place.is_empty() { "(top)" } else { place.as_str() };
+    let text: String =
+        error.to_string().chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
+    format!("{place}: {text}")
+}
+
+/// Where the description contradicts itself, and GitHub's real answers with it.
+fn mend(document: &mut Value) {
+    // The list's copy of `installation` wants an account that is a user *and* an enterprise.
+    let items = "/paths/~1app~1installations/get/responses/200/content/application~1json/schema/items";
+    if let Some(items) = document.pointer_mut(items) {
+        *items = json!({ "$ref": "#/components/schemas/installation" });
     }
 }
 

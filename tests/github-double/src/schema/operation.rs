@@ -25,11 +25,6 @@ impl Operation {
         self.described["externalDocs"]["url"].as_str()
     }
 
-    /// Whether Apps may use it, with installation or user tokens.
-    pub(crate) fn is_for_apps(&self) -> bool {
-        self.described["x-github"]["enabledForGitHubApps"].as_bool().unwrap_or(true)
-    }
-
     /// What is wrong with a request: parameters by their description, unknown ones, the body.
     pub(crate) fn check_request(
         &self,

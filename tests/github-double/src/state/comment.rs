@@ -81,13 +81,6 @@ impl Comment {
         };
         node_id(prefix, self.id.0)
     }
-
-    pub(crate) fn issue_number(&self) -> Option<u64> {
-        match self.place {
-            Place::Issue { number } | Place::Line { number, .. } => Some(number),
-            Place::Commit { .. } | Place::Discussion { .. } => None,
-        }
-    }
 }
 
 /// What a new comment needs to be told.

@@ -85,7 +85,6 @@ pub(crate) struct Repository {
 pub(crate) struct Commit {
     pub(crate) message: String,
     pub(crate) author: AccountId,
-    pub(crate) parents: Vec<Sha>,
     pub(crate) at: Moment,
 }
 
@@ -142,13 +141,7 @@ impl State {
         let at = self.now();
         let sha = crate::random::sha();
         let repository = self.repository_mut(id);
-        let parent = repository
-            .branches
-            .get(branch)
-            .or_else(|| repository.branches.get(&repository.default_branch))
-            .cloned();
-        let commit =
-            Commit { message: message.to_owned(), author, parents: parent.into_iter().collect(), at };
+        let commit = Commit { message: message.to_owned(), author, at };
         repository.commits.insert(sha.clone(), commit);
         repository.branches.insert(branch.to_owned(), sha.clone());
         repository.pushed_at = at;

@@ -8,6 +8,9 @@ use crate::json::extend;
 use crate::state::State;
 use crate::state::comment::{Comment, Place};
 
+/// What a branch pointed to before it was made.
+const NOTHING: &str = "0000000000000000000000000000000000000000";
+
 /// What happened to something with a text.
 #[derive(Clone, Debug)]
 pub(crate) enum Happened {
@@ -151,7 +154,6 @@ impl State {
             "removed": [],
             "modified": ["README.md"],
         });
-        const NOTHING: &str = "0000000000000000000000000000000000000000";
         let body = json!({
             "ref": format!("refs/heads/{branch}"),
             "before": before.unwrap_or(NOTHING),
