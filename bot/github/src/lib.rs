@@ -7,6 +7,7 @@ pub mod envelope;
 pub mod manifest;
 pub mod oauth;
 pub mod payload;
+mod payloads;
 pub mod pem_signer;
 pub mod signature;
 
@@ -14,4 +15,5 @@ pub use client::{App, Client, ClientConfig, NoLogins, OAuthClient, UserTokens};
 pub use envelope::{Envelope, NotAPayloadForm, NotJson, decode_form};
 pub use payload::{DecodeError, MentionFinder, comment};
 pub use pem_signer::{BadKey, PemSigner};
+pub use payloads::GitHubPayloads;
 pub use signature::{Secrets, SignatureError, UnsafeSecrets};

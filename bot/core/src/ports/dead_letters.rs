@@ -20,7 +20,8 @@ pub trait DeadLetters: Send + Sync {
     /// One, whole; `None` where it is unknown.
     async fn show(&self, id: DeadLetterId) -> Result<Option<DeadLetter>, DeadLettersError>;
 
-    /// Puts the work back in its handler's queue with all its attempts before it. `false` where unknown.
+    /// Puts the work back in its handler's queue with all its attempts before it. `false` where unknown;
+    /// [`DeadLettersError::Expired`] where the archive has dropped the payload, and the letter stays.
     async fn redrive(&self, id: DeadLetterId) -> Result<bool, DeadLettersError>;
 
     /// Drops it for good. `false` where unknown. The archive keeps the delivery.
@@ -69,6 +70,9 @@ pub enum DeadLettersError {
     /// The cursor is of another listing, or made up.
     #[error("the cursor is not one of this listing's; list again without it")]
     BadCursor,
+    /// There is nothing left to handle: the archive keeps payloads for 90 days.
+    #[error("the delivery's payload has expired; it can only be discarded")]
+    Expired,
     /// The store could not be read or written.
     #[error("the dead letters cannot be reached")]
     Unavailable(#[source] anyhow::Error),

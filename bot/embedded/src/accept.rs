@@ -1,0 +1,228 @@
+//! Accepting the deliveries of one commit: sorting out duplicates, writing segments, queueing work.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::{Arc, RwLock};
+
+use deputy_core::delivery::Delivery;
+use deputy_core::ids::{DeliveryId, EventName};
+use deputy_core::ports::Accepted;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::dedup::Dedup;
+use crate::error::WriteError;
+use crate::segment::{Encoder, MAX_DELIVERIES, MAX_RAW_BYTES, id_at, raw_size};
+use crate::store::Subscriptions;
+
+/// Events whose subscribers are remembered; GitHub knows about 75, and names are the sender's choice.
+const REMEMBERED_EVENTS: usize = 256;
+
+/// What the writer needs for accepting; its state is as of the last commit.
+pub(crate) struct Acceptor {
+    encoder: Encoder,
+    subscriptions: Arc<dyn Subscriptions>,
+    /// Both empty out when a transaction fails: it may have been the one that wrote the handlers' ids.
+    subscribers: HashMap<EventName, Arc<[i64]>>,
+    handlers: HashMap<String, i64>,
+    /// The number of the next delivery.
+    next: u64,
+}
+
+/// What one commit accepted. It counts once the commit is through.
+pub(crate) struct Acceptance {
+    /// Per delivery, in the order they came.
+    pub(crate) outcomes: Vec<Accepted>,
+    pub(crate) segments: Vec<Written>,
+    next: u64,
+}
+
+/// A segment that was written.
+pub(crate) struct Written {
+    pub(crate) id: u64,
+    pub(crate) deliveries: Arc<[Delivery]>,
+    /// The handlers that got work.
+    pub(crate) lanes: Vec<i64>,
+}
+
+impl Acceptor {
+    pub(crate) fn new(level: i32, subscriptions: Arc<dyn Subscriptions>) -> io::Result<Self> {
+        let encoder = Encoder::new(level)?;
+        Ok(Self { encoder, subscriptions, subscribers: HashMap::new(), handlers: HashMap::new(), next: 1 })
+    }
+
+    /// Takes up where the database stands, after opening it.
+    pub(crate) fn resume(&mut self, next: u64) {
+        self.next = next;
+        self.forget();
+    }
+
+    /// Forgets what a failed transaction may have taken back.
+    pub(crate) fn forget(&mut self) {
+        self.subscribers.clear();
+        self.handlers.clear();
+    }
+
+    /// Writes what is new among `deliveries` within the open transaction.
+    pub(crate) fn accept(
+        &mut self,
+        connection: &Connection,
+        dedup: &RwLock<Dedup>,
+        deliveries: Vec<Delivery>,
+        now: i64,
+    ) -> Result<Acceptance, WriteError> {
+        let mut acceptance = Acceptance {
+            outcomes: Vec::with_capacity(deliveries.len()),
+            segments: Vec::new(),
+            next: self.next,
+        };
+        let mut in_this_commit = HashSet::with_capacity(deliveries.len());
+        let mut open: Vec<Delivery> = Vec::new();
+        let mut open_bytes = 0;
+        for delivery in deliveries {
+            if !in_this_commit.insert(delivery.id) || is_stored(connection, dedup, delivery.id)? {
+                acceptance.outcomes.push(Accepted::Duplicate);
+                continue;
+            }
+            acceptance.outcomes.push(Accepted::New);
+            let bytes = raw_size(&delivery);
+            if !open.is_empty() && (open_bytes + bytes > MAX_RAW_BYTES || open.len() >= MAX_DELIVERIES) {
+                let full = std::mem::take(&mut open);
+                self.write_segment(connection, full, &mut acceptance, now)?;
+                open_bytes = 0;
+            }
+            open_bytes += bytes;
+            open.push(delivery);
+        }
+        if !open.is_empty() {
+            self.write_segment(connection, open, &mut acceptance, now)?;
+        }
+        Ok(acceptance)
+    }
+
+    /// The commit is through: what it wrote is known from now on.
+    pub(crate) fn committed(&mut self, acceptance: &Acceptance, dedup: &RwLock<Dedup>) {
+        self.next = acceptance.next;
+        if acceptance.segments.is_empty() {
+            return;
+        }
+        let mut dedup = dedup.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for segment in &acceptance.segments {
+            for (number, delivery) in (segment.id..).zip(segment.deliveries.iter()) {
+                dedup.insert(delivery.id, number, delivery.received_at.timestamp_millis());
+            }
+        }
+    }
+
+    fn write_segment(
+        &mut self,
+        connection: &Connection,
+        deliveries: Vec<Delivery>,
+        acceptance: &mut Acceptance,
+        now: i64,
+    ) -> Result<(), WriteError> {
+        let id = acceptance.next;
+        let times = || deliveries.iter().map(|delivery| delivery.received_at.timestamp_millis());
+        let (first_at, last_at) = (times().min(), times().max());
+        self.encoder.encode(deliveries.iter()).map_err(|error| WriteError::Compression(Arc::new(error)))?;
+        connection
+            .prepare_cached(
+                "INSERT INTO segment (id, count, first_at, last_at, ids, directory) VALUES (?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                id as i64,
+                deliveries.len() as i64,
+                first_at,
+                last_at,
+                self.encoder.ids,
+                self.encoder.directory
+            ])?;
+        connection
+            .prepare_cached("INSERT INTO payload (segment, bytes) VALUES (?, ?)")?
+            .execute(params![id as i64, self.encoder.payload])?;
+        let shares = self.shares(connection, &deliveries)?;
+        for (handler, todo) in &shares {
+            connection
+                .prepare_cached(
+                    "INSERT INTO work (lane, due_at, handler, attempts, interrupted, segment, todo)
+                     VALUES (?1, ?2, ?1, 0, 0, ?3, ?4)",
+                )?
+                .execute(params![handler, now, id as i64, todo])?;
+        }
+        let lanes = shares.into_iter().map(|(handler, _)| handler).collect();
+        acceptance.next = id + deliveries.len() as u64;
+        acceptance.segments.push(Written { id, deliveries: deliveries.into(), lanes });
+        Ok(())
+    }
+
+    /// Per handler, which of the deliveries it gets, as a bitmap.
+    fn shares(
+        &mut self,
+        connection: &Connection,
+        deliveries: &[Delivery],
+    ) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+        let mut shares: Vec<(i64, Vec<u8>)> = Vec::new();
+        for (ordinal, delivery) in deliveries.iter().enumerate() {
+            let subscribers = self.subscribers(connection, &delivery.event)?;
+            for handler in subscribers.iter() {
+                let at = shares.iter().position(|(known, _)| known == handler).unwrap_or_else(|| {
+                    shares.push((*handler, vec![0; deliveries.len().div_ceil(8)]));
+                    shares.len() - 1
+                });
+                shares[at].1[ordinal / 8] |= 1 << (ordinal % 8);
+            }
+        }
+        Ok(shares)
+    }
+
+    fn subscribers(&mut self, connection: &Connection, event: &EventName) -> rusqlite::Result<Arc<[i64]>> {
+        if let Some(known) = self.subscribers.get(event) {
+            return Ok(Arc::clone(known));
+        }
+        let mut ids = Vec::new();
+        for name in self.subscriptions.subscribed(event) {
+            let id = match self.handlers.get(&name) {
+                Some(id) => *id,
+                None => handler_id(connection, &name)?,
+            };
+            self.handlers.insert(name, id);
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        let ids: Arc<[i64]> = ids.into();
+        if self.subscribers.len() >= REMEMBERED_EVENTS {
+            self.subscribers.clear();
+        }
+        self.subscribers.insert(event.clone(), Arc::clone(&ids));
+        Ok(ids)
+    }
+}
+
+/// A handler's id; given at its first mention, never changed.
+pub(crate) fn handler_id(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
+    connection.prepare_cached("INSERT OR IGNORE INTO handler (name) VALUES (?)")?.execute([name])?;
+    connection.prepare_cached("SELECT id FROM handler WHERE name = ?")?.query_row([name], |row| row.get(0))
+}
+
+/// Whether a delivery within the dedup window is stored. A fingerprint alone does not decide.
+fn is_stored(connection: &Connection, dedup: &RwLock<Dedup>, id: DeliveryId) -> rusqlite::Result<bool> {
+    let candidates = dedup.read().unwrap_or_else(std::sync::PoisonError::into_inner).candidates(id);
+    for number in candidates {
+        if stored_at(connection, number)? == Some(id) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The GUID of the delivery with this number.
+pub(crate) fn stored_at(connection: &Connection, number: u64) -> rusqlite::Result<Option<DeliveryId>> {
+    connection
+        .prepare_cached("SELECT id, ids FROM segment WHERE id <= ? ORDER BY id DESC LIMIT 1")?
+        .query_row([number as i64], |row| {
+            let ordinal = number - row.get::<_, i64>(0)? as u64;
+            Ok(id_at(row.get_ref(1)?.as_blob()?, ordinal as usize))
+        })
+        .optional()
+        .map(Option::flatten)
+}
