@@ -29,12 +29,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen = std::env::var("DEPUTY_LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned()).parse()?;
     let secret = std::env::var("DEPUTY_WEBHOOK_SECRET")?;
     let threads = std::env::var("THREADS").map_or(Ok(2), |threads| threads.parse())?;
-    let app = Arc::new(App::new(
-        "receiver",
-        Secrets::new([secret])?,
-        Arc::new(Nothing),
-        Arc::new(SystemClock),
-    ));
+    let app =
+        Arc::new(App::new("receiver", Secrets::new([secret])?, Arc::new(Nothing), Arc::new(SystemClock)));
     let mut runtime = if threads == 0 {
         tokio::runtime::Builder::new_current_thread()
     } else {

@@ -253,5 +253,12 @@ fn connect(addr: SocketAddr, poll: &Poll, index: usize) -> anyhow::Result<Connec
     stream.set_nonblocking(true)?;
     let mut stream = TcpStream::from_std(stream);
     poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-    Ok(Connection { stream, asked: false, sent_at: Instant::now(), guid: 0, unsent: Vec::new(), answer: Vec::new() })
+    Ok(Connection {
+        stream,
+        asked: false,
+        sent_at: Instant::now(),
+        guid: 0,
+        unsent: Vec::new(),
+        answer: Vec::new(),
+    })
 }

@@ -109,7 +109,11 @@ impl fmt::Display for Report {
         writeln!(f, "  broken connections: {}", self.broken)?;
         if let Some(server) = &self.server {
             let (rss, peak) = (megabytes(server.rss), megabytes(server.peak_rss));
-            writeln!(f, "server      RSS {rss:.1} MB, peak {peak:.1} MB, {:.1} µs CPU a request", server.cpu_us)?;
+            writeln!(
+                f,
+                "server      RSS {rss:.1} MB, peak {peak:.1} MB, {:.1} µs CPU a request",
+                server.cpu_us
+            )?;
         }
         writeln!(f, "generator   {:.1} µs CPU a request", self.generator_cpu_us)
     }

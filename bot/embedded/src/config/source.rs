@@ -64,7 +64,8 @@ impl<'a> Source<'a> {
             })?;
             table = text.parse::<Table>().map_err(|error| {
                 // Only the message and the line: the line's text could be a secret in the wrong place.
-                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                let line =
+                    error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
                 problem(format!("line {line}: {}", error.message()), "mend the TOML there")
             })?;
         }
@@ -205,9 +206,8 @@ fn text_of(value: &Value) -> Option<String> {
 
 fn nearest(key: &str) -> Option<&'static str> {
     let last = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
-    let score = |known: &'static str| {
-        strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, last(known)))
-    };
+    let score =
+        |known: &'static str| strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, last(known)));
     let best = FIELDS.iter().map(|field| field.key).max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(best) > 0.8).then_some(best)
 }
