@@ -16,6 +16,8 @@ mod archive;
 mod dead_letters;
 mod dedup;
 mod error;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod inbox;
 mod intake;
