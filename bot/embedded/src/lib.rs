@@ -13,8 +13,10 @@
 
 mod accept;
 mod archive;
+mod checkpoint;
 mod dead_letters;
 mod dedup;
+mod door;
 mod error;
 #[cfg(test)]
 mod faults;
