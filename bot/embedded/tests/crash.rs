@@ -1,191 +1,207 @@
-//! `kill -9` at any moment loses nothing that was acknowledged, and nothing is handled twice to completion.
+//! A process that is killed at any moment loses nothing it acknowledged, and completes nothing twice.
+//!
+//! The test runs itself as a child that accepts and handles under load and says what it did; the parent kills it
+//! after a random number of its words, again and again, and then looks at what is in the folder.
+//! `DEPUTY_CRASH_ROUNDS` says how often; default 6.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher as _, RandomState};
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+#![allow(clippy::unwrap_used, reason = "clippy knows tests, but not what helps them")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deputy_core::ids::DeliveryId;
-use deputy_core::ports::Archive as _;
-use deputy_embedded::app;
-use deputy_github::Secrets;
-use scenarios::World;
-use scenarios::wire::{Connection, guid};
-use secrecy::ExposeSecret as _;
-use serde_json::Value;
+use async_trait::async_trait;
+use chrono::DateTime;
+use deputy_core::contract;
+use deputy_core::delivery::Delivery;
+use deputy_core::ports::{
+    Accepted, Archive as _, Begin, Clock as _, DeadLetterQuery, DeadLetters, Inbox as _, Once as _, OnceKey,
+    SystemClock,
+};
+use deputy_embedded::{Lane, Options, Retry, Run, Store, Workers};
 
-/// How often the server is killed.
-const ROUNDS: u64 = 8;
-/// How long to wait for the answers: what was in work at two kills waits up to a minute, at three up to five.
-const PATIENCE: Duration = Duration::from_mins(6);
-/// How many connections send at once.
-const SENDERS: usize = 8;
-/// How many commands are asked in each round, among thousands of other deliveries.
-const COMMANDS: usize = 3;
+const HANDLERS: [&str; 2] = ["first", "second"];
+const IN_FLIGHT: u64 = 32;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sigkill_loses_nothing_and_repeats_nothing() {
-    let mut world = World::new().await;
-    let secrets = app::webhook_secrets(&world.config()).unwrap();
-    let pr = world.pull_request().await;
-    // One real comment's payload; the commands of the test are the same comment with other texts.
-    pr.comment(&world.ada, "no command").await;
-    world.quiet().await;
-    world.stop().await;
-    world.app.stop_webhooks();
-    let template = world.app.deliveries().into_iter().rfind(|d| d.event == "issue_comment").unwrap().payload;
-    let acknowledged = Mutex::new(BTreeMap::<String, usize>::new());
-    let asked = Mutex::new(HashSet::<String>::new());
+/// Seconds since 1970 when the parent started: part of what parent and child both know of a delivery.
+fn started() -> i64 {
+    static STARTED: OnceLock<i64> = OnceLock::new();
+    *STARTED.get_or_init(|| match std::env::var("DEPUTY_CRASH_STARTED") {
+        Ok(text) => text.parse().unwrap(),
+        Err(_) => SystemClock.now().timestamp(),
+    })
+}
 
-    for round in 0..ROUNDS {
-        let mut server = Server::start(&world);
-        let killed = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            for sender in 0..SENDERS {
-                let (secrets, template, killed) = (&secrets, &template, &killed);
-                let (acknowledged, asked, address) = (&acknowledged, &asked, server.address);
-                scope.spawn(move || {
-                    let ask = if sender == 0 && round % 2 == 0 { COMMANDS } else { 0 };
-                    send_until(killed, address, secrets, template, ask, acknowledged, asked);
-                });
+/// The same in every process, so that the parent can tell what the child sent.
+fn delivery(number: u64) -> Delivery {
+    contract::delivery(number, DateTime::from_timestamp(started(), 987_654_321).unwrap())
+}
+
+fn open(folder: &Path) -> Store {
+    let mut options = Options::new(folder);
+    // Being interrupted counts as a try; a test that kills more often than that proves nothing.
+    options.retry = Retry { waits: vec![Duration::from_millis(5); 100] };
+    let subscriptions = |_: &_| HANDLERS.map(str::to_owned).to_vec();
+    Store::open(options, Arc::new(SystemClock), Arc::new(subscriptions)).unwrap()
+}
+
+/// Says what happened to the parent, in one write a line, so that a line is there whole or not at all.
+fn say(line: &str) {
+    if std::env::var_os("DEPUTY_CRASH_FOLDER").is_none() {
+        return;
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(format!("{line}\n").as_bytes()).unwrap();
+    out.flush().unwrap();
+}
+
+/// Completes each delivery once, whatever came before.
+struct Once(Store);
+
+#[async_trait]
+impl Run for Once {
+    async fn run(&self, handler: &str, delivery: Delivery, _attempt: u32) -> anyhow::Result<()> {
+        let key = OnceKey { handler: handler.to_owned(), delivery: delivery.id };
+        match self.0.begin(&key, Duration::from_millis(1)).await? {
+            Begin::Done => Ok(()),
+            Begin::InProgress { .. } => anyhow::bail!("somebody is at it"),
+            Begin::Run(lease) => {
+                anyhow::ensure!(self.0.finish(&key, &lease).await?, "the lease was lost");
+                say(&format!("completed {handler} {}", delivery.id));
+                Ok(())
             }
-            // Anywhere between the first delivery and a busy queue. Every other round is longer and asks nothing
-            // new, since what dies with the process again and again waits longer and longer, as it should.
-            let chance = RandomState::new().hash_one(round) % 400;
-            std::thread::sleep(Duration::from_millis(60 + chance + 900 * (round % 2)));
-            server.kill();
-            killed.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+async fn workers(store: &Store) -> Workers {
+    let lanes = HANDLERS.map(Lane::new).to_vec();
+    Workers::start(store, Arc::new(Once(store.clone())), lanes).await.unwrap()
+}
+
+/// The child: does nothing unless the parent started it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child() {
+    let Ok(folder) = std::env::var("DEPUTY_CRASH_FOLDER") else { return };
+    let first: u64 = std::env::var("DEPUTY_CRASH_FIRST").unwrap().parse().unwrap();
+    let store = open(Path::new(&folder));
+    let _workers = workers(&store).await;
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..IN_FLIGHT {
+        let store = store.clone();
+        senders.spawn(async move {
+            for number in (first + sender..).step_by(IN_FLIGHT as usize) {
+                let accepted = store.accept(delivery(number)).await.unwrap();
+                assert_eq!(accepted, Accepted::New);
+                say(&format!("acknowledged {number}"));
+            }
         });
     }
+    while senders.join_next().await.is_some() {}
+}
 
-    // Once more without a kill, until everything is handled.
-    let server = Server::start(&world);
-    let acknowledged = acknowledged.into_inner().unwrap();
-    let asked: HashSet<String> =
-        asked.into_inner().unwrap().into_iter().filter(|id| acknowledged.contains_key(id)).collect();
-    assert!(acknowledged.len() > 100, "only {} deliveries were acknowledged", acknowledged.len());
-    assert!(!asked.is_empty(), "no command was acknowledged before a kill");
-    let unanswered = || {
-        let said: Vec<String> = pr.comments().iter().map(github_double::Comment::body).collect();
-        asked.iter().filter(|id| !said.iter().any(|body| body.contains(id.as_str()))).count()
+#[derive(Default)]
+struct Heard {
+    acknowledged: BTreeSet<u64>,
+    completed: BTreeMap<(String, String), u32>,
+}
+
+impl Heard {
+    fn line(&mut self, line: &str) {
+        let mut words = line.split(' ');
+        match (words.next(), words.next(), words.next()) {
+            (Some("acknowledged"), Some(number), None) => {
+                self.acknowledged.insert(number.parse().unwrap());
+            }
+            (Some("completed"), Some(handler), Some(id)) => {
+                *self.completed.entry((handler.to_owned(), id.to_owned())).or_default() += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Starts a child, hears it out for `words` lines, and kills it.
+fn one_life(folder: &Path, first: u64, words: u64, heard: &mut Heard) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture"])
+        .env("DEPUTY_CRASH_FOLDER", folder)
+        .env("DEPUTY_CRASH_FIRST", first.to_string())
+        .env("DEPUTY_CRASH_STARTED", started().to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut left = words;
+    while left > 0 {
+        let line = lines.next().expect("the child ended by itself; it says why above").unwrap();
+        heard.line(&line);
+        left -= 1;
+    }
+    // SIGKILL: nothing is flushed, nothing runs.
+    child.kill().unwrap();
+    // What it said before it died counts as well.
+    for line in lines.map_while(Result::ok) {
+        heard.line(&line);
+    }
+    child.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kill_at_any_moment_loses_nothing_and_completes_nothing_twice() {
+    let rounds: u64 = std::env::var("DEPUTY_CRASH_ROUNDS").map_or(6, |text| text.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let dice = RandomState::new();
+    let mut heard = Heard::default();
+    for round in 0..rounds {
+        let words = 1 + dice.hash_one(round) % 1_500;
+        one_life(folder.path(), round * 1_000_000, words, &mut heard);
+    }
+    assert!(!heard.acknowledged.is_empty());
+
+    let store = open(folder.path());
+    let workers = workers(&store).await;
+    for &number in &heard.acknowledged {
+        let expected = delivery(number);
+        assert_eq!(
+            store.read(expected.id).await.unwrap(),
+            Some(expected.clone()),
+            "{number} was acknowledged"
+        );
+        assert_eq!(store.accept(expected).await.unwrap(), Accepted::Duplicate, "{number} was acknowledged");
+    }
+    for round in 0..rounds {
+        for number in round * 1_000_000..round * 1_000_000 + 100 {
+            // Whether it was cut off or not: it is in there once, and whole, after GitHub sent it again.
+            store.accept(delivery(number)).await.unwrap();
+            assert_eq!(store.accept(delivery(number)).await.unwrap(), Accepted::Duplicate);
+        }
+    }
+    let unfinished = async || {
+        let counts = store.counts().await.unwrap();
+        counts.iter().map(|count| count.pending + count.in_flight + count.delayed).sum::<u64>()
     };
-    let begun = std::time::Instant::now();
-    while unanswered() > 0 {
-        assert!(begun.elapsed() < PATIENCE, "{} not answered\n{}", unanswered(), world.github.transcript());
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    while unfinished().await > 0 {
+        tokio::task::yield_now().await;
     }
-    server.terminate();
-
-    let mut answers = BTreeMap::<String, usize>::new();
-    for reply in pr.comments().iter().filter(|comment| comment.author() == world.app.bot_login()) {
-        *answers.entry(scenarios::visible(&reply.body())).or_default() += 1;
-    }
-    let repeated: Vec<_> = answers.iter().filter(|(_, count)| **count > 1).collect();
-    assert!(repeated.is_empty(), "answered more than once: {repeated:?}");
-
-    // Everything that was acknowledged is in the archive byte for byte, and nothing is left to do.
-    world.start().await;
-    world.quiet().await;
-    let store = world.deputy().store().clone();
-    for (id, payload) in &acknowledged {
-        let id: DeliveryId = id.parse().unwrap();
-        let delivery = store.read(id).await.unwrap().unwrap_or_else(|| panic!("{id} was acknowledged and is gone"));
-        if *payload != usize::MAX {
-            assert!(delivery.body == recorded_payloads::all()[*payload].body, "{id} came back different");
+    assert_eq!(workers.drain(Duration::from_secs(10)).await, 0);
+    for &number in &heard.acknowledged {
+        for handler in HANDLERS {
+            let key = OnceKey { handler: handler.to_owned(), delivery: delivery(number).id };
+            assert_eq!(store.begin(&key, Duration::from_secs(1)).await.unwrap(), Begin::Done, "{key}");
         }
     }
-    assert!(world.dead_letters().await.is_empty());
-    world.end().await;
-}
-
-/// Sends recorded payloads, and a few commands among them, until the server is gone. Notes what was acknowledged.
-fn send_until(
-    killed: &AtomicBool,
-    address: SocketAddr,
-    secrets: &Secrets,
-    template: &Value,
-    mut commands: usize,
-    acknowledged: &Mutex<BTreeMap<String, usize>>,
-    asked: &Mutex<HashSet<String>>,
-) {
-    let Ok(mut connection) = Connection::try_open(address) else { return };
-    let recorded = recorded_payloads::all();
-    for turn in 0.. {
-        if killed.load(Ordering::Relaxed) {
-            return;
-        }
-        let id = guid();
-        let sent = if commands > 0 && turn % 5 == 0 {
-            commands -= 1;
-            asked.lock().unwrap().insert(id.clone());
-            let mut payload = template.clone();
-            payload["comment"]["body"] = format!("@deputy echo {id}").into();
-            let body = payload.to_string().into_bytes();
-            (usize::MAX, connection.deliver(&id, "issue_comment", &secrets.sign(&body), &body))
-        } else {
-            let chosen = turn % recorded.len();
-            let recorded = &recorded[chosen];
-            (chosen, connection.deliver(&id, &recorded.event, &secrets.sign(&recorded.body), &recorded.body))
-        };
-        match sent {
-            (payload, Ok(answer)) if answer.status == 202 => {
-                acknowledged.lock().unwrap().insert(id, payload);
-            }
-            (_, Ok(answer)) => panic!("{}: {}", answer.status, answer.body),
-            // The kill came in between: nobody was told anything, so both outcomes are right.
-            (_, Err(_)) => return,
-        }
-    }
-}
-
-/// The real binary, as an operator runs it.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(world: &World) -> Self {
-        let config = world.config();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_deputy"))
-            .arg("serve")
-            .env_clear()
-            .env("DEPUTY_LISTEN", "127.0.0.1:0")
-            .env("DEPUTY_DATA", &config.data)
-            .env("DEPUTY_GITHUB_URL", &config.github.url)
-            .env("DEPUTY_GITHUB_CLIENT_ID", &config.github.issuer)
-            .env("DEPUTY_GITHUB_PRIVATE_KEY", config.github.private_key.expose_secret())
-            .env("DEPUTY_WEBHOOK_SECRETS", config.webhook_secrets[0].expose_secret())
-            .env("DEPUTY_LOG", "warn,deputy_embedded::cli=info")
-            .env("DEPUTY_LOG_FORMAT", "json")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
-            let line = lines.next().expect("the server says where it listens").unwrap();
-            let line: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
-            if let Some(address) = line["address"].as_str() {
-                break address.parse().unwrap();
-            }
-        };
-        // A full pipe would stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn terminate(mut self) {
-        let stopped = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(stopped.success());
-        assert!(self.child.wait().unwrap().success(), "SIGTERM is an orderly end");
-    }
+    let twice: Vec<_> = heard.completed.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(twice.is_empty(), "completed twice: {twice:?}");
+    let dead = DeadLetters::list(&store, &DeadLetterQuery::default()).await.unwrap();
+    assert!(dead.items.is_empty(), "{:?}", dead.items);
+    println!(
+        "{rounds} deaths, {} acknowledged, {} completions heard of",
+        heard.acknowledged.len(),
+        heard.completed.len()
+    );
 }
