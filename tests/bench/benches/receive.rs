@@ -8,11 +8,7 @@ use deputy_github::{Envelope, Secrets};
 use recorded_payloads::{COUNT, Recorded, all};
 
 /// One iteration is one payload, so that a figure is the mean over them.
-fn over_all(
-    c: &mut Criterion,
-    name: &str,
-    mut step: impl FnMut(&'static Recorded, &EventName, &str),
-) {
+fn over_all(c: &mut Criterion, name: &str, mut step: impl FnMut(&'static Recorded, &EventName, &str)) {
     let secrets = Secrets::new(["secret"]).expect("one secret");
     let prepared: Vec<_> = all()
         .iter()
