@@ -16,6 +16,8 @@ mod archive;
 mod dead_letters;
 mod dedup;
 mod error;
+#[cfg(test)]
+mod faults;
 mod folder;
 mod inbox;
 mod intake;
@@ -30,8 +32,6 @@ mod segment;
 mod settle;
 mod store;
 mod sweep;
-#[cfg(test)]
-mod testing;
 mod warm;
 mod work;
 mod worker;

@@ -291,7 +291,10 @@ fn read_text<'a>(rest: &mut &'a [u8]) -> Result<&'a str, Damaged> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::delivery;
+
+    fn delivery(number: u64) -> Delivery {
+        deputy_core::contract::delivery(number, DateTime::from_timestamp_nanos(1_790_000_000_123_456_789))
+    }
 
     #[test]
     fn what_goes_in_comes_out_byte_for_byte() {

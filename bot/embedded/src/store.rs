@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
@@ -59,10 +59,8 @@ pub(crate) struct Shared {
     pub(crate) warm: Warm,
     pub(crate) readers: Readers,
     pub(crate) dice: Dice,
-    /// Leases' tokens. They need to be unique within one process: opening the store ends those of the last.
-    pub(crate) next_lease: AtomicU64,
-    /// Where the tokens of `Once` start, whose leases may outlive their process.
-    pub(crate) once_base: u64,
+    /// The next lease's token. Some leases outlive their process, so each process counts from somewhere else.
+    next_lease: AtomicU64,
     /// Per lane, who waits for work in it.
     lanes: Mutex<HashMap<i64, Arc<Notify>>>,
     /// Last, so that the folder is unlocked when nothing uses it any more.
@@ -88,8 +86,8 @@ impl Store {
             warm: Warm::default(),
             readers: Readers::new(database.clone()),
             dice: Dice::new(),
-            next_lease: AtomicU64::new(1),
-            once_base: unique_base(),
+            // Half of what SQLite's integers hold, so that there is room to count.
+            next_lease: AtomicU64::new(RandomState::new().hash_one(std::process::id()) >> 2),
             lanes: Mutex::default(),
             options,
             clock,
@@ -137,11 +135,6 @@ impl Store {
     }
 }
 
-/// A number that no other process drew, with room to count up from it within SQLite's integers.
-fn unique_base() -> u64 {
-    RandomState::new().hash_one(std::process::id()) >> 2
-}
-
 impl Opened {
     fn close(&self) {
         self.shared.intake.close();
@@ -174,6 +167,11 @@ impl Shared {
     /// Milliseconds since 1970.
     pub(crate) fn now(&self) -> i64 {
         self.clock.now().timestamp_millis()
+    }
+
+    /// A lease's token, never used before.
+    pub(crate) fn lease_token(&self) -> i64 {
+        self.next_lease.fetch_add(1, Ordering::Relaxed) as i64
     }
 
     /// Who waits for work in this lane.

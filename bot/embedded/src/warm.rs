@@ -54,7 +54,10 @@ impl Warm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::delivery;
+
+    fn delivery(number: u64) -> Delivery {
+        deputy_core::contract::delivery(number, chrono::DateTime::UNIX_EPOCH)
+    }
 
     #[test]
     fn the_oldest_makes_room() {

@@ -8,7 +8,6 @@
 //! the end and takes none of its neighbours with it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -145,7 +144,7 @@ impl Store {
                     lease::interrupt(connection, &shared, due.row, now)?;
                     continue;
                 }
-                let token = shared.next_lease.fetch_add(1, Ordering::Relaxed) as i64;
+                let token = shared.lease_token();
                 let claimed = due.claim(connection, token, until, max_items - items)?;
                 items += claimed.items.len();
                 claim.claimed.push(claimed);

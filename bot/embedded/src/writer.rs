@@ -21,7 +21,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deputy_core::delivery::Delivery;
 use deputy_core::ports::Accepted;
@@ -104,6 +104,8 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// `None` since the disk failed.
     connection: Option<Connection>,
+    /// When to try to recover next; sooner would only be more load for a disk in trouble.
+    recover_at: Instant,
     acceptor: Acceptor,
 }
 
@@ -111,7 +113,7 @@ impl Writer {
     /// Opens the database, brings it up to date and reads what is known.
     pub(crate) fn open(shared: Arc<Shared>) -> Result<Self, OpenError> {
         let acceptor = Acceptor::new(shared.options.compression_level, Arc::clone(&shared.subscriptions))?;
-        let mut writer = Self { shared, connection: None, acceptor };
+        let mut writer = Self { shared, connection: None, recover_at: Instant::now(), acceptor };
         writer.recover()?;
         Ok(writer)
     }
@@ -131,14 +133,10 @@ impl Writer {
             if !self.shared.intake.take(&mut batch, MAX_BATCH_BYTES, patience) {
                 break;
             }
-            if self.connection.is_none()
-                && let Err(error) = self.recover()
-            {
-                tracing::error!(error = &error as &dyn std::error::Error, "the store cannot recover yet");
+            self.recover_if_due();
+            if self.connection.is_none() {
                 refuse(batch.drain(..), &WriteError::Broken);
-                continue;
-            }
-            if !batch.is_empty() {
+            } else if !batch.is_empty() {
                 self.commit(&mut batch);
                 self.checkpoint_if_long();
             }
@@ -147,6 +145,19 @@ impl Writer {
             && let Err(error) = checkpoint(&connection, "TRUNCATE")
         {
             tracing::warn!(%error, "the log stays beside the database until the next start");
+        }
+    }
+
+    fn recover_if_due(&mut self) {
+        if self.connection.is_some() || Instant::now() < self.recover_at {
+            return;
+        }
+        match self.recover() {
+            Ok(()) => tracing::info!("the store has recovered, and accepts again"),
+            Err(error) => {
+                self.recover_at = Instant::now() + RECOVERY_PAUSE;
+                tracing::error!(error = &error as &dyn std::error::Error, "the store cannot recover yet");
+            }
         }
     }
 

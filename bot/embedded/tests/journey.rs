@@ -7,27 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use deputy_core::contract::ManualClock;
-use deputy_core::delivery::{About, Delivery, Headers};
+use deputy_core::contract::{ManualClock, delivery};
+use deputy_core::delivery::Delivery;
 use deputy_core::ids::DeliveryId;
 use deputy_core::ports::{Accepted, Archive as _, Clock as _, Inbox as _};
 use deputy_embedded::{Lane, Options, Run, Store, Workers};
 use tokio::sync::Notify;
-
-fn delivery(number: u64, clock: &ManualClock) -> Delivery {
-    let mut guid = [7; 16];
-    guid[..8].copy_from_slice(&number.to_be_bytes());
-    let mut headers = Headers::new();
-    headers.push("X-GitHub-Event", "push");
-    Delivery {
-        id: DeliveryId::from_bytes(guid),
-        event: "push".parse().unwrap(),
-        received_at: clock.now(),
-        headers,
-        about: About::default(),
-        body: format!("{{\"number\":{number}}}").into(),
-    }
-}
 
 #[derive(Default)]
 struct Recorder {
@@ -59,13 +44,13 @@ async fn everything_accepted_is_archived_and_handled_once() {
         Workers::start(&store, Arc::clone(&recorder) as _, vec![Lane::new("recorder")]).await.unwrap();
     let mut accepting = tokio::task::JoinSet::new();
     for number in 0..500 {
-        let (store, delivery) = (store.clone(), delivery(number, &clock));
+        let (store, delivery) = (store.clone(), delivery(number, clock.now()));
         accepting.spawn(async move { store.accept(delivery).await.unwrap() });
     }
     while let Some(accepted) = accepting.join_next().await {
         assert_eq!(accepted.unwrap(), Accepted::New);
     }
-    assert_eq!(store.accept(delivery(3, &clock)).await.unwrap(), Accepted::Duplicate);
+    assert_eq!(store.accept(delivery(3, clock.now())).await.unwrap(), Accepted::Duplicate);
     while recorder.runs.lock().unwrap().len() < 500 {
         recorder.changed.notified().await;
     }
@@ -74,7 +59,7 @@ async fn everything_accepted_is_archived_and_handled_once() {
     let counts = store.counts().await.unwrap();
     assert_eq!(counts.iter().map(|count| count.pending + count.in_flight + count.delayed).sum::<u64>(), 0);
     for number in 0..500 {
-        let expected = delivery(number, &clock);
+        let expected = delivery(number, clock.now());
         assert_eq!(store.read(expected.id).await.unwrap(), Some(expected));
     }
 }
