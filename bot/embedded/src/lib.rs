@@ -12,7 +12,10 @@
 )]
 
 mod accept;
+pub mod app;
 mod archive;
+pub mod cli;
+pub mod config;
 mod dead_letters;
 mod dedup;
 mod error;
@@ -23,6 +26,7 @@ mod inbox;
 mod intake;
 mod lane;
 mod lease;
+pub mod log;
 mod once;
 mod options;
 mod readers;
