@@ -287,7 +287,9 @@ impl<'a> Evaluation<'a> {
             }
             Token::SliceFrom(from) => (from_end(*from, length).max(0), length),
             Token::SliceTo(to) => (0, from_end(*to, length).min(length)),
-            // Only here does Jayway not count negative numbers from the end.
+            // Only here does Jayway not count negative numbers from the end, so that they are out of bounds,
+            // though not of an empty array.
+            Token::SliceBetween(..) if items.is_empty() => return Ok(()),
             Token::SliceBetween(from, to) => (i64::from(*from), i64::from(*to).min(length)),
             _ => return Ok(()),
         };
