@@ -1,0 +1,525 @@
+//! Generated expressions over generated documents, against jsonata-js 2.0.6.
+
+use std::process::Command;
+
+use deputy_asl::intrinsics::Entropy;
+use deputy_asl::jsonata::{Bindings, Expression, Limits, States};
+use serde_json::{Map, Value, json};
+
+use crate::generate::{Dice, container, document};
+use crate::{Tally, ask, setting, work_folder};
+
+struct NoEntropy;
+
+impl Entropy for NoEntropy {
+    fn uuid(&mut self) -> String {
+        unreachable!("no generated expression is random")
+    }
+
+    fn random(&mut self) -> f64 {
+        unreachable!("no generated expression is random")
+    }
+}
+
+/// Expressions that each call for a text of jsonata-js's table, or for what differs between its versions.
+const FIXED: &[&str] = &[
+    "'a",
+    "\"a",
+    "`a",
+    "/* a",
+    "1e1000",
+    "'\\q'",
+    "'\\u12'",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "{'a' 1}",
+    "{'a':}",
+    "1 +",
+    "+ 1",
+    "a b",
+    "$f := ",
+    "1 := 2",
+    "a := 2",
+    "a.1",
+    "a.'x'",
+    "a.1.b",
+    "//",
+    "/a",
+    "function(x){1}",
+    "function($x){1",
+    "a{}[0]",
+    "a{}{}",
+    "@",
+    "a@b",
+    "a#b",
+    "a[0]@$x",
+    "a^(b)@$x",
+    "%",
+    "a.%.%",
+    "a ?? b",
+    "a ?: b",
+    "1 ?? 2",
+    "'??'",
+    "'?:'",
+    "(1; 2",
+    "[1,",
+    "a[",
+    "a.",
+    ".a",
+    "a..b",
+    "!",
+    "a ! b",
+    "a & ",
+    "? : ",
+    "1 ? 2 : ",
+    "a ~> ",
+    "~> a",
+    "function",
+    "|a|",
+    "|a|b",
+    "and",
+    "$$",
+    "$",
+    "$.a",
+    "a",
+    "*",
+    "**",
+    "",
+    "$doesNotExist()",
+    "$sum",
+    "sum(1)",
+    "$states.input()",
+    "$eval('1')",
+    "$x(1, ?)",
+    "sum(?, 1)",
+    "1(2)",
+    "'a'(1)",
+    "$substring(?, 1)(2)",
+    "1 + 'a'",
+    "'a' + 1",
+    "1 - true",
+    "[] * 1",
+    "1 / {}",
+    "1 % 'a'",
+    "-'a'",
+    "-true",
+    "-[1]",
+    "-null",
+    "1 < 'a'",
+    "'a' >= 1",
+    "1 <= true",
+    "null > 1",
+    "[1] < 2",
+    "{} < {}",
+    "'a'..1",
+    "1..'a'",
+    "1.5..2",
+    "1..2.5",
+    "[1..10000002]",
+    "[1..1e8]",
+    "1 ~> 2",
+    "1/0",
+    "-1/0",
+    "1e308 * 10",
+    "{1: 2}",
+    "{null: 1}",
+    "{'a': 1, 'a': 2}",
+    "{[1]: 2}",
+    "$sum('a')",
+    "$sum(['a'])",
+    "$sum(1, 2)",
+    "$count(1, 2)",
+    "$max(['a'])",
+    "$average('x')",
+    "$length(1)",
+    "$length()",
+    "$uppercase(1)",
+    "$substring(1, 2)",
+    "$substring('a', 'b')",
+    "$contains('a', 1)",
+    "$split('a', 1)",
+    "$split('a', ',', -1)",
+    "$split('a', ',', 'x')",
+    "$join(1)",
+    "$join([1])",
+    "$join(['a'], 1)",
+    "$match('a', 'a')",
+    "$match('a', /a/, -1)",
+    "$replace('a', '', 'b')",
+    "$replace('a', 'b', 'c', -1)",
+    "$replace('abc', /b/, function($m){1})",
+    "$replace('abc', /.*/, 'x')",
+    "$match('ab', /x*/)",
+    "$number('x')",
+    "$number([1])",
+    "$number(true)",
+    "$number(null)",
+    "$number({})",
+    "$number('')",
+    "$number('0x10')",
+    "$number('1e1000')",
+    "$string(1/0)",
+    "$string($sum)",
+    "$string()",
+    "$abs('a')",
+    "$floor(null)",
+    "$round('1')",
+    "$power(2, 'a')",
+    "$power(2, 10000)",
+    "$power(-1, 0.5)",
+    "$sqrt(-1)",
+    "$formatNumber(1, '#;#;#')",
+    "$formatNumber(1, '0.0.0')",
+    "$formatNumber(1, '0%0%')",
+    "$formatNumber(1, '0‰‰')",
+    "$formatNumber(1, '%0‰')",
+    "$formatNumber(1, '.')",
+    "$formatNumber(1, '0a0')",
+    "$formatNumber(1, '0,.0')",
+    "$formatNumber(1, '0,')",
+    "$formatNumber(1, '0,,0')",
+    "$formatNumber(1, '0#')",
+    "$formatNumber(1, '0.#0')",
+    "$formatNumber(1, '0e0%')",
+    "$formatNumber(1, '0e0#')",
+    "$formatBase(1, 1)",
+    "$formatBase(1, 37)",
+    "$formatBase('a')",
+    "$formatInteger(1, 'w')",
+    "$formatInteger(1, 'α')",
+    "$formatInteger(1, '#')",
+    "$formatInteger(12, 'I')",
+    "$parseInteger('x', '0')",
+    "$toMillis('x')",
+    "$toMillis('2020')",
+    "$toMillis(1)",
+    "$toMillis('a', '[Y]')",
+    "$fromMillis('a')",
+    "$fromMillis(0, '[Q]')",
+    "$fromMillis(0, '[Y')",
+    "$fromMillis(0, '[YN]')",
+    "$fromMillis(0, '[Z00000]')",
+    "$fromMillis(0)",
+    "$fromMillis(1510067557121, '[M01]/[D01]/[Y0001] [h#1]:[m01][P]')",
+    "$sort([1, 'a'])",
+    "$sort([{}])",
+    "$sort([true, false])",
+    "[1, 'a']^($)",
+    "[{'a':1},{'a':'x'}]^(a)",
+    "[{'a':true}]^(a)",
+    "$reduce([1,2], function($a){$a})",
+    "$single([1,2])",
+    "$single([])",
+    "$single([1], function($v){false})",
+    "$each(1, 2)",
+    "$map(1)",
+    "$map([1], 2)",
+    "$filter([1], 2)",
+    "$sift(1)",
+    "$keys(1)",
+    "$lookup(1, 'a')",
+    "$merge(1)",
+    "$merge([1])",
+    "$spread(1)",
+    "$error()",
+    "$error('x')",
+    "$error(1)",
+    "$assert(false)",
+    "$assert(false, 'no')",
+    "$assert(1)",
+    "$assert(true)",
+    "$append(1)",
+    "$exists()",
+    "$boolean(1, 2)",
+    "$not()",
+    "$zip(1, 2)",
+    "$distinct([1, 1])",
+    "$reverse([1, 2])",
+    "$reverse(1)",
+    "$type(1)",
+    "$type(function(){1})",
+    "$base64decode(1)",
+    "$encodeUrlComponent('\u{d7ff}')",
+    "$decodeUrl('%')",
+    "$decodeUrlComponent('%ff')",
+    "$trim(1)",
+    "$pad('a', 'b')",
+    "$pad('a', 3)",
+    "$pad('a', -3, '#')",
+    "$clone",
+    "$toMillis('2017-11-07T15:12:37.121Z')",
+    "|$|{'a': 1}|",
+    "{'a': 1} ~> |$|{'b': 2}|",
+    "{'a': 1} ~> |$|2|",
+    "{'a': 1} ~> |$|{}, 2|",
+    "{'a': 1} ~> |$|{}, 'a'|",
+    "1 in [1]",
+    "1 = '1'",
+    "[1] = 1",
+    "null = null",
+    "function($x){$x}",
+    "(function($x){$x})(1)",
+    "($f := function($x){$f($x)}; 1)",
+    "$map([1,2,3], function($v, $i){$v * $i})",
+    "[1,2,3][$ > 1]",
+    "[1,2,3][-1]",
+    "[[1,2],[3]][0]",
+    "[1,2,3].($ * 2)",
+    "{'a': [1,2]}.a[0]",
+    "$states.input.**",
+    "$states.input.*",
+    "$sum($states.input.**[$type($)='number'])",
+    "$string($states.input)",
+    "$string($states.input, true)",
+    "[$states.input]",
+    "{'x': $states.input}",
+    "$keys($states.input)",
+    "0.1 + 0.2",
+    "1e21",
+    "1e-7",
+    "123456789012345678",
+    "-0",
+    "$floor(-0.5)",
+    "5 % 3",
+    "-5 % 3",
+    "5.5 % 2",
+    "$formatNumber(1234.5678, '#,##0.00')",
+    "$formatNumber(0.14, '01%')",
+    "$formatBase(255, 16)",
+    "$string(1.0)",
+    "$round(2.5)",
+    "$round(3.5)",
+    "$round(123.456, 2)",
+    "$power(2, 0.5)",
+    "'a' & 1 & null & true",
+    "$substringBefore('ab', 'b')",
+    "/ab/i",
+    "'ABC' ~> /b/i",
+    "$match('abcabc', /b(c)/)",
+    "$split('a1b2', /[0-9]/)",
+    "$replace('John', /(J)(o)/, '$2$1$$')",
+    "$contains('abc', /B/i)",
+    "$f",
+    "($a := 1; $a)",
+    "(1; 2)",
+    "()",
+    "[]",
+    "{}",
+    "[[]]",
+    "[null]",
+    "$lowercase(null)",
+    "$uppercase($nothing)",
+    "$sum($nothing)",
+    "$nothing + 1",
+    "$nothing = 1",
+    "$nothing < 1",
+    "$nothing & 'a'",
+    "not(true)",
+    "$not(1)",
+    "true and 1",
+    "false or ''",
+    "(true)",
+    "$boolean([0])",
+    "$boolean({})",
+];
+
+fn operand(dice: &mut Dice, depth: usize) -> String {
+    match dice.below(if depth == 0 { 10 } else { 16 }) {
+        0 => "1".to_owned(),
+        1 => "2.5".to_owned(),
+        2 => "'a'".to_owned(),
+        3 => "true".to_owned(),
+        4 => "null".to_owned(),
+        5 => "$states.input".to_owned(),
+        6 => format!("$states.input.{}", dice.pick(&["a", "b", "c", "a1", "`x y`"])),
+        7 => format!("$v.{}", dice.pick(&["a", "b", "c.a", "a.b"])),
+        8 => "$nothing".to_owned(),
+        9 => "$v".to_owned(),
+        10 => format!("[{}, {}]", expression(dice, depth - 1), expression(dice, depth - 1)),
+        11 => format!("{{'k': {}}}", expression(dice, depth - 1)),
+        12 => format!("({})", expression(dice, depth - 1)),
+        13 => format!("{}[{}]", operand(dice, depth - 1), expression(dice, depth - 1)),
+        14 => format!(
+            "{}.{}",
+            operand(dice, depth - 1),
+            dice.pick(&["a", "b", "*", "$", "($)", "{'z': $}", "[a]"])
+        ),
+        _ => call(dice, depth - 1),
+    }
+}
+
+fn call(dice: &mut Dice, depth: usize) -> String {
+    let name = dice.pick(&[
+        "sum",
+        "count",
+        "max",
+        "average",
+        "string",
+        "number",
+        "boolean",
+        "not",
+        "keys",
+        "length",
+        "uppercase",
+        "join",
+        "append",
+        "reverse",
+        "distinct",
+        "exists",
+        "type",
+        "floor",
+        "abs",
+        "merge",
+        "spread",
+        "sort",
+        "substring",
+        "contains",
+        "lookup",
+        "zip",
+    ]);
+    let arguments: Vec<String> = (0..=dice.below(2)).map(|_| expression(dice, depth)).collect();
+    if dice.one_in(6) {
+        let function = dice.pick(&["map", "filter"]);
+        let body = dice.pick(&["$x", "$x.a", "$x = 1", "$string($x)", "$x + 1", "$type($x)"]);
+        return format!("${function}({}, function($x) {{ {body} }})", arguments[0]);
+    }
+    format!("${name}({})", arguments.join(", "))
+}
+
+fn expression(dice: &mut Dice, depth: usize) -> String {
+    if depth == 0 || dice.one_in(3) {
+        return operand(dice, depth);
+    }
+    match dice.below(9) {
+        0 => format!("-{}", operand(dice, depth - 1)),
+        1 => format!(
+            "{} ? {} : {}",
+            expression(dice, depth - 1),
+            operand(dice, depth - 1),
+            operand(dice, depth - 1)
+        ),
+        2 => format!("({}) ~> $string", expression(dice, depth - 1)),
+        _ => {
+            let operator = dice
+                .pick(&["+", "-", "*", "&", "=", "!=", "<", "<=", ">", ">=", "and", "or", "in", "/", "%"]);
+            format!("{} {operator} {}", operand(dice, depth - 1), operand(dice, depth - 1))
+        }
+    }
+}
+
+fn soup(dice: &mut Dice) -> String {
+    (0..=dice.below(9))
+        .map(|_| {
+            dice.pick(&[
+                "a", "1", "'s'", "(", ")", "[", "]", "{", "}", ".", ",", ":", "?", "+", "-", "*", "/", "%",
+                "&", "=", "<", "$x", "$", "..", "^", "~>", ":=", "|", "@", "#", ";", "and", "in", "function",
+                " ", "!", "!=", "**", "`b`", "\"t\"",
+            ])
+        })
+        .collect()
+}
+
+fn answer(text: &str, input: &Value, variables: &Map<String, Value>) -> String {
+    let expression = match Expression::parse(text) {
+        Ok(expression) => expression,
+        Err(error) => return format!("S {error}"),
+    };
+    let bindings = Bindings {
+        states: States { input, context: &Value::Null, result: None, error_output: None },
+        variables,
+        now_millis: 0,
+    };
+    match expression.evaluate(&bindings, &mut NoEntropy, Limits::default()) {
+        Ok(Some(value)) => format!("V {value}"),
+        Ok(None) => "U".to_owned(),
+        Err(error) => format!("E {error}").replace('\n', "\\n"),
+    }
+}
+
+/// Equal JSON, numbers by value: `1e21` may be written in many ways.
+fn same(ours: &str, theirs: &str) -> bool {
+    match (ours.strip_prefix("V "), theirs.strip_prefix("V ")) {
+        (Some(ours), Some(theirs)) => {
+            let read = |text| serde_json::from_str::<Value>(text).expect("JSON");
+            equal(&read(ours), &read(theirs))
+        }
+        _ => ours == theirs,
+    }
+}
+
+fn equal(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Number(ours), Value::Number(theirs)) => ours.as_f64() == theirs.as_f64(),
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(a, b)| equal(a, b))
+        }
+        (Value::Object(ours), Value::Object(theirs)) => {
+            ours.len() == theirs.len()
+                && ours.iter().zip(theirs).all(|((n, a), (m, b))| n == m && equal(a, b))
+        }
+        _ => ours == theirs,
+    }
+}
+
+/// Differences that are meant or known, with the reason.
+fn allowed(text: &str, ours: &str, theirs: &str) -> Option<&'static str> {
+    let code = |answer: &str| answer.get(..7).map(str::to_owned);
+    if text.contains("$eval") {
+        return Some("AWS has no $eval");
+    }
+    if theirs.contains("undefined: ") && theirs.starts_with("E undefined") {
+        return Some("jsonata-js fails with an error of JavaScript's own");
+    }
+    if text.starts_with("[1..") && ours.contains("U1001") {
+        return Some("sequences are limited to a million items");
+    }
+    if code(ours) == code(theirs) {
+        return Some("same code, other text");
+    }
+    if ours.starts_with('S') && theirs.starts_with('S') {
+        return Some("both refuse the expression, for another reason");
+    }
+    None
+}
+
+#[test]
+#[ignore = "needs Node; see tests/oracles/run.sh"]
+fn expressions_answer_as_jsonata_js_does() {
+    let mut dice = Dice::new(setting("ORACLE_SEED", 1));
+    let count = setting("ORACLE_COUNT", 100_000) / 2;
+    let generated = (0..count).map(|i| {
+        let text = if i % 10 == 0 { soup(&mut dice) } else { expression(&mut dice, 3) };
+        let variables = Map::from_iter([("v".to_owned(), document(&mut dice, 3))]);
+        (text, container(&mut dice), variables)
+    });
+    let fixed =
+        FIXED.iter().map(|text| ((*text).to_owned(), json!({"a": 1, "b": [1, {"c": "x"}]}), Map::new()));
+    let cases: Vec<(String, Value, Map<String, Value>)> = fixed.chain(generated).collect();
+    let questions: Vec<String> = cases
+        .iter()
+        .map(|(expression, input, variables)| {
+            json!({"expression": expression, "states": {"input": input, "context": null}, "variables": variables}).to_string()
+        })
+        .collect();
+    let answers = ask(Command::new("node").arg(work_folder().join("jsonata/driver.mjs")), &questions);
+    let mut tally = Tally::default();
+    for ((text, input, variables), theirs) in cases.iter().zip(&answers) {
+        let ours = answer(text, input, variables);
+        if same(&ours, theirs) {
+            tally.equal += 1;
+        } else if let Some(reason) = allowed(text, &ours, theirs) {
+            *tally.allowed.entry(reason).or_default() += 1;
+            if std::env::var("ORACLE_SHOW").is_ok_and(|wanted| reason.contains(&wanted)) {
+                tally.shown.push(format!("{text}\n    ours   {ours}\n    theirs {theirs}"));
+            }
+        } else {
+            let v = Value::Object(variables.clone());
+            tally.different.push(format!("{text}  on {input} {v}\n    ours   {ours}\n    theirs {theirs}"));
+        }
+    }
+    tally.report("JSONata against jsonata-js 2.0.6");
+}
