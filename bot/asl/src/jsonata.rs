@@ -23,6 +23,7 @@ mod numbers;
 mod probe;
 mod references;
 mod runtime;
+mod tree;
 mod values;
 
 /// Longest expression that is parsed, in bytes.

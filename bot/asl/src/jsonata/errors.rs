@@ -104,13 +104,92 @@ const LOOP: &str = "Stack overflow error: Check for non-terminating recursive fu
 
 /// The error of a text that does not parse.
 pub(super) fn of_parser(message: &str) -> JsonataError {
+    // Some errors come wrapped: "Invalid syntax: S0201: …".
+    let message = ["Invalid syntax: ", "Invalid number: "]
+        .iter()
+        .find_map(|prefix| message.strip_prefix(prefix))
+        .unwrap_or(message);
+    if message == "Unclosed comment" {
+        return JsonataError::new("S0106", "Comment has no closing tag");
+    }
     let (code, detail) = split(message).unwrap_or(("S0201", message));
     let text = fixed(code).unwrap_or_else(|| match code {
         "S0102" => format!("Number out of range: {}", quote(after(detail, ": "))),
         "S0103" => format!("Unsupported escape sequence: \\{}", quote(after(detail, "\\"))),
+        "S0201" => format!("Syntax error: {}", token(after(detail, "Syntax error: "))),
+        "S0202" => {
+            let (expected, found) = after(detail, "Expected ").split_once(", got ").unwrap_or_default();
+            format!("Expected {}, got {}", token(expected), token(found))
+        }
+        "S0203" => {
+            let expected = between(detail, "Expected ", " before").unwrap_or_default();
+            format!("Expected {} before end of expression", token(expected))
+        }
+        "S0204" => format!("Unknown operator: {}", quote(after(detail, "operator: "))),
+        "S0208" => "Parameter 1 of function definition must be a variable name (start with $)".to_owned(),
+        "S0211" => {
+            let symbol = between(detail, "The symbol ", " cannot").unwrap_or_default();
+            format!("The symbol {} cannot be used as a unary operator", token(symbol))
+        }
+        "S0214" => {
+            let sign = if detail.ends_with('#') { "#" } else { "@" };
+            format!("The right side of {} must be a variable name (start with $)", quote(sign))
+        }
         _ => detail.to_owned(),
     });
     JsonataError::new(code, text)
+}
+
+/// A token as jsonata-js writes it in a text, from the name that the evaluator's parser has for it.
+fn token(name: &str) -> String {
+    if let Some(number) = between(name, "Number(", ")") {
+        return number.strip_suffix(".0").unwrap_or(number).to_owned();
+    }
+    // Texts and names are already in quotes: `Identifier("b")`.
+    if let Some((_, rest)) = name.split_once('(') {
+        return rest.strip_suffix(')').unwrap_or(rest).to_owned();
+    }
+    quote(match name {
+        "True" => return "true".to_owned(),
+        "False" => return "false".to_owned(),
+        "Null" => return "null".to_owned(),
+        "Plus" => "+",
+        "Minus" => "-",
+        "Star" => "*",
+        "StarStar" => "**",
+        "Slash" => "/",
+        "Percent" => "%",
+        "Equal" => "=",
+        "NotEqual" => "!=",
+        "LessThan" => "<",
+        "LessThanOrEqual" => "<=",
+        "GreaterThan" => ">",
+        "GreaterThanOrEqual" => ">=",
+        "And" => "and",
+        "Or" => "or",
+        "In" => "in",
+        "Ampersand" => "&",
+        "Dot" => ".",
+        "DotDot" => "..",
+        "Question" | "QuestionQuestion" | "QuestionColon" => "?",
+        "Colon" => ":",
+        "ColonEqual" => ":=",
+        "TildeArrow" => "~>",
+        "LeftParen" => "(",
+        "RightParen" => ")",
+        "LeftBracket" => "[",
+        "RightBracket" => "]",
+        "LeftBrace" => "{",
+        "RightBrace" => "}",
+        "Comma" => ",",
+        "Semicolon" => ";",
+        "Caret" => "^",
+        "Pipe" => "|",
+        "Hash" => "#",
+        "At" => "@",
+        "Eof" => "(end)",
+        other => other,
+    })
 }
 
 /// The error of an evaluation that failed.
@@ -184,6 +263,14 @@ fn with_values(code: &str, detail: &str, probe: &Probe<'_>) -> String {
             quote(probe.operator(code, is_comparison).map_or("<", sign))
         ),
         "D1002" => format!("Cannot negate a non-numeric value: {}", quoted(probe.negated().as_ref())),
+        "T2011" => format!(
+            "The insert/update clause of the transform expression must evaluate to an object: {}",
+            quoted(probe.transform().and_then(|(update, _)| probe.value(update)).as_ref())
+        ),
+        "T2012" => format!(
+            "The delete clause of the transform expression must evaluate to a string or array of strings: {}",
+            quoted(probe.transform().and_then(|(_, delete)| probe.value(delete?)).as_ref())
+        ),
         "D2014" if !detail.contains("Attempted") => {
             let operands = probe.operands(code, |operator| operator == BinaryOp::Range);
             let size = operands.and_then(|(first, last)| Some(last?.as_f64()? - first?.as_f64()? + 1.0));
@@ -237,18 +324,57 @@ fn sign(operator: BinaryOp) -> &'static str {
     }
 }
 
+/// Functions with one parameter, whose second argument the evaluator calls the first.
+const ONE_PARAMETER: [&str; 19] = [
+    "abs",
+    "average",
+    "boolean",
+    "ceil",
+    "count",
+    "distinct",
+    "exists",
+    "floor",
+    "keys",
+    "length",
+    "lowercase",
+    "max",
+    "merge",
+    "min",
+    "not",
+    "number",
+    "spread",
+    "sqrt",
+    "uppercase",
+];
+
+/// The number of the argument. Where their count is wrong, jsonata-js names the first one too many or missing.
+fn argument_index(detail: &str) -> usize {
+    let number = |text: &str| text.trim_end_matches(',').parse::<usize>().ok();
+    let word_after = |sign: &str| after(detail, sign).split(' ').next().and_then(number);
+    if detail.contains("count mismatch") {
+        let (expected, actual) = (word_after("expected "), word_after("got "));
+        return expected.min(actual).unwrap_or_default() + 1;
+    }
+    word_after("rgument ").unwrap_or(1)
+}
+
 fn signature_mismatch(code: &str, detail: &str, probe: &Probe<'_>) -> String {
-    let index = between(detail, "rgument ", " ")
-        .filter(|index| index.bytes().all(|b| b.is_ascii_digit()))
-        .unwrap_or("1");
+    let call = probe.call(code);
+    let one_too_many = call.is_some_and(|(name, arguments)| {
+        arguments.len() > 1 && ONE_PARAMETER.contains(&name) && code == "T0410"
+    });
+    let index = if one_too_many { 2 } else { argument_index(detail) };
     let named = between(detail, "of function \"", "\"");
-    let name = named.map(str::to_owned).or_else(|| probe.call(code).map(|(name, _)| name.to_owned()));
-    let name = name.map_or_else(|| "undefined".to_owned(), |name| quote(&name));
+    let name = named.or(call.map(|(name, _)| name));
+    let name = name.map_or_else(|| "undefined".to_owned(), quote);
     match code {
         "T0411" => format!("Context value is not a compatible type with argument {index} of function {name}"),
         "T0412" => {
             let expected = detail.rsplit(' ').next().unwrap_or_default().to_lowercase();
-            format!("Argument {index} of function {name} must be an array of {}", quote(&expected))
+            format!(
+                "Argument {index} of function {name} must be an array of {}",
+                quote(&format!("{expected}s"))
+            )
         }
         _ => format!("Argument {index} of function {name} does not match function signature"),
     }

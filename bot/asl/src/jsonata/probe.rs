@@ -4,10 +4,11 @@
 //! smallest part that fails alone in the same way is asked again. What depends on its surroundings (a
 //! function's parameter, a path's context) may not be found; the text then says `undefined`.
 
-use jsonata_core::ast::{AstNode, BinaryOp, Stage, UnaryOp};
+use jsonata_core::ast::{AstNode, BinaryOp, UnaryOp};
 use jsonata_core::value::JValue;
 
 use super::runtime::Run;
+use super::tree::collect;
 
 /// Most parts that are tried: an error's text is not worth more.
 const MAX_TRIALS: usize = 200;
@@ -71,6 +72,17 @@ impl<'a> Probe<'a> {
         }
     }
 
+    /// The update and the deletion of the expression's transform, if it has but one.
+    pub(super) fn transform(&self) -> Option<(&'a AstNode, Option<&'a AstNode>)> {
+        let mut parts = Vec::new();
+        let wanted = |part: &AstNode| matches!(part, AstNode::Transform { .. });
+        collect(self.ast, &wanted, &mut parts);
+        match parts.as_slice() {
+            [AstNode::Transform { update, delete, .. }] => Some((update, delete.as_deref())),
+            _ => None,
+        }
+    }
+
     /// The name of the function whose call fails with this code, and its arguments.
     pub(super) fn call(&self, code: &str) -> Option<(&'a str, &'a [AstNode])> {
         let wanted = |part: &AstNode| matches!(part, AstNode::Function { .. });
@@ -78,59 +90,5 @@ impl<'a> Probe<'a> {
             AstNode::Function { name, args, .. } => Some((name, args)),
             _ => None,
         }
-    }
-}
-
-/// The wanted parts, inner ones first.
-fn collect<'a>(node: &'a AstNode, wanted: &impl Fn(&AstNode) -> bool, parts: &mut Vec<&'a AstNode>) {
-    jsonata_core::value::with_stack(|| {
-        for child in children(node) {
-            collect(child, wanted, parts);
-        }
-    });
-    if wanted(node) {
-        parts.push(node);
-    }
-}
-
-fn children(node: &AstNode) -> Vec<&AstNode> {
-    match node {
-        AstNode::Path { steps } => steps
-            .iter()
-            .flat_map(|step| {
-                let filters = step.stages.iter().filter_map(|stage| match stage {
-                    Stage::Filter(filter) => Some(&**filter),
-                    Stage::KeepArray | Stage::Index(_) => None,
-                });
-                std::iter::once(&step.node).chain(filters)
-            })
-            .collect(),
-        AstNode::Binary { lhs, rhs, .. } => vec![lhs, rhs],
-        AstNode::Unary { operand, .. } => vec![operand],
-        AstNode::Function { args, .. } => args.iter().collect(),
-        AstNode::Call { procedure, args } => std::iter::once(&**procedure).chain(args).collect(),
-        AstNode::Lambda { body, .. } => vec![body],
-        AstNode::Array(items) | AstNode::Block(items) | AstNode::ArrayGroup(items) => items.iter().collect(),
-        AstNode::Object(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
-        AstNode::ObjectTransform { input, pattern } => {
-            let pairs = pattern.iter().flat_map(|(key, value)| [key, value]);
-            std::iter::once(&**input).chain(pairs).collect()
-        }
-        AstNode::Conditional { condition, then_branch, else_branch } => {
-            let mut parts = vec![&**condition, then_branch];
-            parts.extend(else_branch.as_deref());
-            parts
-        }
-        AstNode::FunctionApplication(inner) => vec![inner],
-        AstNode::Sort { input, terms } => {
-            let terms = terms.iter().map(|(term, _)| term);
-            std::iter::once(&**input).chain(terms).collect()
-        }
-        AstNode::Transform { location, update, delete } => {
-            let mut parts = vec![&**location, update];
-            parts.extend(delete.as_deref());
-            parts
-        }
-        _ => Vec::new(),
     }
 }

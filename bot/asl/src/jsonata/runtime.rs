@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::functions::{self, Sources};
 use super::numbers::Numbers;
-use super::{Bindings, JsonataError, Limits, Parsed, errors, probe, values};
+use super::{Bindings, JsonataError, Limits, Parsed, errors, probe, tree, values};
 use crate::intrinsics::Entropy;
 
 /// Prefix of the names under which a wrapped function of the host is registered; no expression can write it.
@@ -21,21 +21,8 @@ const HIDDEN: &str = "\u{0}";
 pub(super) fn parse(text: &str) -> Result<AstNode, JsonataError> {
     let ast = guarded(|| parser::parse(text))?
         .map_err(|error: ParserError| errors::of_parser(&error.to_string()))?;
-    // The evaluator knows later versions' operators `??` and `?:`; 2.0.6 stumbles over their second sign.
-    for (sign, operator, second) in [("??", "Coalesce", "?"), ("?:", "Default", ":")] {
-        if text.contains(sign) && guarded(|| uses(&ast, operator))? {
-            return Err(JsonataError::new(
-                "S0211",
-                format!("The symbol \"{second}\" cannot be used as a unary operator"),
-            ));
-        }
-    }
+    guarded(|| tree::check(&ast))??;
     Ok(ast)
-}
-
-fn uses(ast: &AstNode, operator: &str) -> bool {
-    // In a text inside the tree the quotes would be escaped, so that only an operator has this form.
-    serde_json::to_string(ast).is_ok_and(|json| json.contains(&format!(r#""Binary":{{"op":"{operator}""#)))
 }
 
 /// The evaluator may panic on a few pictures and on what nobody thought of.
