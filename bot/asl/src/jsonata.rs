@@ -23,6 +23,7 @@ mod numbers;
 mod probe;
 mod references;
 mod runtime;
+mod texts;
 mod tree;
 mod values;
 
@@ -160,7 +161,7 @@ impl Expression {
         limits: Limits,
     ) -> Result<Option<Value>, JsonataError> {
         if let Some(found) = self.parsed.references.lookup(bindings) {
-            return Ok(found.map(values::normalized));
+            return Ok(Some(values::normalized(found)));
         }
         runtime::evaluate(&self.parsed, bindings, entropy, limits)
     }

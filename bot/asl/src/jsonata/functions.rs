@@ -55,13 +55,12 @@ fn call(name: &str, arguments: &[JValue], sources: &Sources) -> Answer {
     match (name, arguments) {
         ("hash" | "parse" | "partition" | "range" | "shuffle", []) => Ok(JValue::Undefined),
         ("hash", [text, algorithm]) => hash(text, algorithm),
-        ("hash", _) => Err(mismatch(2, name)),
         #[allow(clippy::cast_precision_loss, reason = "times of this era fit exactly")]
         ("millis", []) => Ok(JValue::Number(sources.now_millis as f64)),
         ("now", [] | [_] | [_, _]) => now(arguments, sources.now_millis),
         ("parse", [text]) => parse(text),
         ("partition", [items, size]) => partition(items, size),
-        ("partition", _) => Err(mismatch(2, name)),
+        ("hash" | "partition", _) => Err(mismatch(2, name)),
         ("random", []) => Ok(JValue::Number(numbers(sources)?.borrow_mut().random())),
         ("random", [seed]) => {
             let seed = whole(seed).ok_or_else(|| mismatch(1, name))?;
@@ -69,7 +68,7 @@ fn call(name: &str, arguments: &[JValue], sources: &Sources) -> Answer {
         }
         ("range", [first, last, step]) => range(first, last, step),
         ("range", arguments) => Err(mismatch(arguments.len() + 1, name)),
-        ("shuffle", [items]) => shuffle(items, &mut numbers(sources)?.borrow_mut()),
+        ("shuffle", [items]) => Ok(shuffle(items, &mut numbers(sources)?.borrow_mut())),
         ("uuid", []) => Ok(JValue::string(numbers(sources)?.borrow_mut().uuid())),
         (_, arguments) => Err(mismatch(arguments.len(), name)),
     }
@@ -147,9 +146,9 @@ fn range(first: &JValue, last: &JValue, step: &JValue) -> Answer {
     Ok(JValue::sequence(items))
 }
 
-fn shuffle(items: &JValue, numbers: &mut Numbers) -> Answer {
+fn shuffle(items: &JValue, numbers: &mut Numbers) -> JValue {
     let Some(items) = items.as_array() else {
-        return Ok(JValue::array(vec![items.clone()]));
+        return JValue::array(vec![items.clone()]);
     };
     let mut shuffled = items.clone();
     for i in (1..shuffled.len()).rev() {
@@ -162,7 +161,7 @@ fn shuffle(items: &JValue, numbers: &mut Numbers) -> Answer {
         let other = (numbers.random() * (i + 1) as f64) as usize;
         shuffled.swap(i, other.min(i));
     }
-    Ok(JValue::array(shuffled))
+    JValue::array(shuffled)
 }
 
 /// `$now` is `$fromMillis` of the evaluation's time.

@@ -69,8 +69,8 @@ impl References {
     }
 
     /// The answer of an expression such as `$states.input.a.b` that meets only objects on its way; `None` if
-    /// it is another kind of expression or meets something else, which only the evaluator can answer.
-    pub(super) fn lookup<'a>(&self, bindings: &Bindings<'a>) -> Option<Option<&'a Value>> {
+    /// it is another kind of expression or meets something else: ask the evaluator.
+    pub(super) fn lookup<'a>(&self, bindings: &Bindings<'a>) -> Option<&'a Value> {
         let (name, mut members) = self.plain.as_ref()?.split_first()?;
         let mut value = if name == "states" {
             let (member, rest) = members.split_first()?;
@@ -86,15 +86,9 @@ impl References {
             bindings.variables.variable(name)?
         };
         for member in members {
-            match value {
-                Value::Object(object) => match object.get(member) {
-                    Some(found) => value = found,
-                    None => return Some(None),
-                },
-                _ => return None,
-            }
+            value = value.as_object()?.get(member)?;
         }
-        Some(Some(value))
+        Some(value)
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn evaluate(
     };
     guarded(|| match run.value(&parsed.ast) {
         Ok(value) => Ok(values::from_jsonata(&value)),
-        Err(error) => Err(errors::of_evaluator(error.message(), probe::Probe::new(&run, &parsed.ast))),
+        Err(error) => Err(errors::of_evaluator(error.message(), &probe::Probe::new(&run, &parsed.ast))),
     })?
 }
 
