@@ -197,7 +197,7 @@ fn allowed(text: &str, ours: &str, theirs: &str) -> Option<&'static str> {
     if text.contains("$sort(") || text.contains("$filter(") {
         return Some("$sort and $filter of a single value");
     }
-    if ["[(", "[[", "[$states.input", "[$v"].iter().any(|sign| text.contains(sign)) {
+    if ["[(", "[[", "['", "[$states.input", "[$v"].iter().any(|sign| text.contains(sign)) {
         return Some("a predicate that gives a list or a text, over undefined");
     }
     if ["1(2)", "'a'(1)", "$decodeUrl('%')"].contains(&text) {
