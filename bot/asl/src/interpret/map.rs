@@ -342,9 +342,9 @@ impl<'a> Machine<'a> {
             strand.phase = Phase::Done;
             let succeeded = machine.emit(started, Details::MapRunSucceeded);
             machine.emit(succeeded, Details::MapStateSucceeded);
-            // Since November 2024 the exit of a distributed map follows the start of its run; it used to follow the run's
-            // success.
-            strand.previous = started;
+            // The exit does not follow the record of the state's success, as with inline maps. Recordings since November
+            // 2024 chain it to `MapRunStarted`; the earlier ones, which are the more, chain it as here.
+            strand.previous = succeeded;
             machine.exit_with_result(strand, definition, output.clone())
         });
     }

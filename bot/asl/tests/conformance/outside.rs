@@ -123,7 +123,7 @@ impl Outside for Recorded<'_> {
 
 /// What `lambda:invoke` answers around a function's result.
 fn invocation(payload: &Value) -> Value {
-    let length = payload.to_string().len().to_string();
+    let length = python_dumps(payload).len().to_string();
     json!({
         "ExecutedVersion": "$LATEST",
         "Payload": payload,
