@@ -3,6 +3,8 @@
 //! Reads the corpus from `../shared/asl-conformance/cases.jsonl` beside the workspace, or from `ASL_CORPUS`. Run with
 //! `cargo test -p deputy-asl --test conformance -- --nocapture` for the report.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 mod compare;
 mod outside;
 #[path = "../support/mod.rs"]
