@@ -11,6 +11,7 @@ mod entropy;
 mod evaluate;
 mod event;
 mod execution;
+pub mod graph;
 mod history;
 mod interpret;
 pub mod intrinsics;
