@@ -39,6 +39,12 @@ pub enum Effect {
         /// Which one.
         map_run: MapRunId,
     },
+    /// Run again what failed in a distributed map that began before the execution was redriven; see
+    /// [`MapRun::redrive`](crate::map_run::MapRun::redrive).
+    RedriveMapRun {
+        /// Which one.
+        map_run: MapRunId,
+    },
     /// There is more to do at once: send [`Continue`](crate::EventKind::Continue). A step is bounded, so that a
     /// definition that never waits cannot take a thread for itself.
     Continue,

@@ -352,7 +352,7 @@ impl<'a> Machine<'a> {
     pub(super) fn map_run_failed(&mut self, map_run: MapRunId, details: ErrorDetails) {
         let Some(id) = self.execution.map_runs.remove(&map_run) else { return };
         self.resume(id, |machine, _, strand, _| {
-            strand.phase = Phase::Done;
+            // The phase stays, so that a redrive finds the run.
             strand.previous = machine.emit(strand.previous, Details::MapRunFailed(details.clone()));
             Err(Failure { details, heartbeat: false })
         });
