@@ -69,18 +69,16 @@ pub fn statuses_of(history: &[HistoryEvent]) -> Statuses {
             states.insert(event.id, state.clone());
         }
         let status = match &event.details {
-            Details::StateEntered { kind: StateType::Fail, .. } => {
-                failed.clone_from(&state);
-                StateStatus::Failed
-            }
-            Details::StateEntered { .. } => StateStatus::Running,
+            Details::StateEntered { kind, .. } if *kind != StateType::Fail => StateStatus::Running,
             Details::StateExited { name, .. } if failed.as_deref() == Some(name) => {
                 failed = None;
                 StateStatus::Caught
             }
             Details::StateExited { .. } => StateStatus::Succeeded,
             Details::StateAborted { .. } if failed != state => StateStatus::Aborted,
-            Details::EvaluationFailed { .. }
+            // Fail states have nothing between their entry and their end.
+            Details::StateEntered { .. }
+            | Details::EvaluationFailed { .. }
             | Details::LambdaFunctionFailed(_)
             | Details::LambdaFunctionTimedOut(_)
             | Details::LambdaFunctionScheduleFailed(_)
