@@ -32,7 +32,7 @@ pub use effect::{
 pub use event::{Event, EventKind, FailureStage, MapRunId, Seed, TaskId, TimerId};
 pub use execution::{Execution, Status};
 pub use history::{Details, ErrorDetails, HistoryEvent, MAX_HISTORY_EVENTS, ServiceResource};
-pub use interpret::{Step, step};
+pub use interpret::{Inspection, Mock, Probe, Step, Trace, Verdict, inspect, step};
 pub use payload::{MAX_PAYLOAD_BYTES, Payload};
 pub use program::{ExecutionType, Integration, Pattern, Program, StateType, WorkflowId};
 pub use time::Timestamp;

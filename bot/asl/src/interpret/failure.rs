@@ -39,10 +39,11 @@ impl<'a> Machine<'a> {
             Kind::Map(_) => strand.previous = self.emit(strand.previous, Details::MapStateFailed),
             _ => {}
         }
-        let catcher = definition.catch.iter().find(|catcher| failure.matches(&catcher.errors));
-        match catcher {
+        let index = definition.catch.iter().position(|catcher| failure.matches(&catcher.errors));
+        match index.map(|index| (index, &definition.catch[index])) {
             None => Flow::Fail(failure),
-            Some(catcher) => {
+            Some((index, catcher)) => {
+                self.note(|trace| trace.catch_index = Some(index));
                 self.forget_children(strand);
                 self.catch(strand, definition, catcher, &failure).unwrap_or_else(Flow::Fail)
             }
@@ -66,7 +67,12 @@ impl<'a> Machine<'a> {
             return None;
         }
         strand.retries[index] = used + 1;
-        Some(self.now + delay(retrier, used, &mut self.entropy))
+        let delay = delay(retrier, used, &mut self.entropy);
+        self.note(|trace| {
+            trace.retry_index = Some(index);
+            trace.retry_backoff_seconds = Some(delay.as_secs_f64());
+        });
+        Some(self.now + delay)
     }
 
     fn catch(

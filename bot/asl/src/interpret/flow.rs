@@ -53,7 +53,10 @@ impl<'a> Machine<'a> {
             token: token.as_ref(),
             item: strand.item.as_deref(),
         };
-        let context = LazyContext::new(source);
+        let context = match &self.context {
+            Some(context) => LazyContext::built(context.value().clone()),
+            None => LazyContext::new(source),
+        };
         let mut environment = Environment {
             input: io.input.value(),
             context: &context,
@@ -106,7 +109,11 @@ impl<'a> Machine<'a> {
         definition: &'a StateDefinition,
     ) -> Result<Payload, Failure> {
         let input = strand.input.clone();
-        self.select(strand, &definition.io.input, input)
+        let selected = self.select(strand, &definition.io.input, input)?;
+        if definition.query_language == QueryLanguage::JsonPath {
+            self.note(|trace| trace.after_input_path = Some(selected.clone()));
+        }
+        Ok(selected)
     }
 
     /// The output after `OutputPath`.
@@ -173,8 +180,10 @@ impl<'a> Machine<'a> {
                     Some(selector) => self.evaluate(strand, selector, Io::input(&result))?,
                     None => result,
                 };
+                self.note(|trace| trace.after_result_selector = Some(selected.clone()));
                 let assigned = self.assign(strand, definition.assign.as_ref(), Io::input(&selected))?;
                 let placed = self.place(strand, &definition.io.result, selected)?;
+                self.note(|trace| trace.after_result_path = Some(placed.clone()));
                 (self.select_output(strand, definition, placed)?, assigned)
             }
         };
@@ -222,6 +231,7 @@ impl<'a> Machine<'a> {
     ) -> Result<Flow, Failure> {
         Self::check_size(definition, &output)?;
         if let Some(assigned) = &assigned {
+            self.note(|trace| trace.assigned.clone_from(assigned));
             strand.variables.assign(assigned);
         }
         let details = Details::StateExited {

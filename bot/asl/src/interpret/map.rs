@@ -27,6 +27,7 @@ impl<'a> Machine<'a> {
     ) -> Result<Flow, Failure> {
         let input = self.effective_input(strand, definition)?;
         let max_concurrency = self.whole(strand, map.max_concurrency.as_ref(), &input, "MaxConcurrency")?;
+        self.note(|trace| trace.max_concurrency = Some(max_concurrency.unwrap_or(0)));
         let max_concurrency = max_concurrency.map_or(0, |number| u32::try_from(number).unwrap_or(u32::MAX));
         match &map.mode {
             MapMode::Inline => {
@@ -44,9 +45,13 @@ impl<'a> Machine<'a> {
     fn items(&mut self, strand: &mut Strand, map: &MapState, input: &Payload) -> Result<Payload, Failure> {
         match &map.items {
             Items::Input => Ok(input.clone()),
-            Items::Path(path) => self.with_environment(strand, Io::input(input), |environment| {
-                environment.select(path).map(|found| Payload::from(found.into_owned()))
-            }),
+            Items::Path(path) => {
+                let found = self.with_environment(strand, Io::input(input), |environment| {
+                    environment.select(path).map(|found| Payload::from(found.into_owned()))
+                })?;
+                self.note(|trace| trace.after_items_path = Some(found.clone()));
+                Ok(found)
+            }
             Items::Template(template) => self.evaluate(strand, template, Io::input(input)),
         }
     }
@@ -198,6 +203,10 @@ impl<'a> Machine<'a> {
             self.whole(strand, map.tolerated_count.as_ref(), input, "ToleratedFailureCount")?;
         let tolerated_failure_percentage =
             self.percentage(strand, map.tolerated_percentage.as_ref(), input, "ToleratedFailurePercentage")?;
+        self.note(|trace| {
+            trace.tolerated_failure_count = tolerated_failure_count;
+            trace.tolerated_failure_percentage = tolerated_failure_percentage;
+        });
         let (items, length) = match &distributed.reader {
             None => {
                 let items = self.items(strand, map, input)?;

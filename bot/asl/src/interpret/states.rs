@@ -64,11 +64,17 @@ impl<'a> Machine<'a> {
         let result = match definition.query_language {
             QueryLanguage::Jsonata => strand.input.clone(),
             QueryLanguage::JsonPath => {
-                let effective = self.effective_input(strand, definition)?;
-                match (fixed, &definition.io.parameters) {
-                    (Some(result), _) => result.clone(),
-                    (None, Some(parameters)) => self.evaluate(strand, parameters, Io::input(&effective))?,
-                    (None, None) => effective,
+                if let Some(result) = fixed {
+                    self.note(|trace| trace.result = Some(result.clone()));
+                    result.clone()
+                } else {
+                    let effective = self.effective_input(strand, definition)?;
+                    let parameters = match &definition.io.parameters {
+                        Some(parameters) => self.evaluate(strand, parameters, Io::input(&effective))?,
+                        None => effective,
+                    };
+                    self.note(|trace| trace.after_parameters = Some(parameters.clone()));
+                    parameters
                 }
             }
         };

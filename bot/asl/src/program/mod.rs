@@ -49,6 +49,20 @@ impl Program {
         }
     }
 
+    /// Parses the definition of one state, as a machine that begins with it. States that it names as targets are there,
+    /// without content, so that the names can be told. See [`inspect`](crate::inspect).
+    pub fn parse_state(definition: &str, name: &str, execution_type: ExecutionType) -> Report {
+        parse::parse_state(definition, name, execution_type)
+    }
+
+    /// The state of that name, wherever it stands.
+    pub fn find_state(&self, name: &str) -> Option<(WorkflowId, StateId)> {
+        (0..).map(WorkflowId).zip(&self.workflows).find_map(|(id, workflow)| {
+            let index = workflow.states.iter().position(|state| state.name.as_ref() == name)?;
+            Some((id, StateId(u32::try_from(index).ok()?)))
+        })
+    }
+
     /// The machine's own workflow.
     pub fn root(&self) -> &Workflow {
         &self.workflows[0]

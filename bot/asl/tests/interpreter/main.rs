@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 mod definitions;
+mod inspection;
 mod joins;
 mod limits;
 mod redrive;
