@@ -46,6 +46,19 @@ pub struct MapItem {
     pub value: Payload,
 }
 
+impl MapItem {
+    /// The context object's `Map`.
+    pub(crate) fn to_context(&self) -> Value {
+        let mut shown = Map::new();
+        shown.insert("Index".into(), self.index.into());
+        if let Some(key) = &self.key {
+            shown.insert("Key".into(), key.as_ref().into());
+        }
+        shown.insert("Value".into(), self.value.value().clone());
+        Value::Object(Map::from_iter([("Item".into(), Value::Object(shown))]))
+    }
+}
+
 /// What a context object is made of.
 pub(crate) struct ContextSource<'a> {
     pub(crate) info: &'a ExecutionInfo,

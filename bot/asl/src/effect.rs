@@ -63,7 +63,7 @@ pub enum Outcome {
     },
     /// By the machine's own `TimeoutSeconds`.
     TimedOut {
-        /// `States.Timeout`.
+        /// AWS gives none.
         error: Option<Arc<str>>,
         /// The error's text.
         cause: Option<Arc<str>>,

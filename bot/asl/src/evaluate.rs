@@ -84,17 +84,21 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
 
 /// The context object, built when first looked at.
 pub(crate) struct LazyContext<'a> {
-    pub(crate) source: ContextSource<'a>,
+    source: Option<ContextSource<'a>>,
     built: OnceCell<Value>,
 }
 
 impl<'a> LazyContext<'a> {
     pub(crate) fn new(source: ContextSource<'a>) -> Self {
-        Self { source, built: OnceCell::new() }
+        Self { source: Some(source), built: OnceCell::new() }
+    }
+
+    pub(crate) fn built(context: Value) -> Self {
+        Self { source: None, built: OnceCell::from(context) }
     }
 
     pub(crate) fn value(&self) -> &Value {
-        self.built.get_or_init(|| self.source.build())
+        self.built.get_or_init(|| self.source.as_ref().map_or(Value::Null, ContextSource::build))
     }
 }
 

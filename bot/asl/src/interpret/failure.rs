@@ -265,9 +265,9 @@ impl<'a> Machine<'a> {
     pub(super) fn time_out_execution(&mut self) {
         let previous = self.execution.last_event;
         self.stop_all();
-        let details = ErrorDetails { error: Some(TIMEOUT.into()), cause: None };
-        self.emit(previous, Details::ExecutionTimedOut(details.clone()));
-        self.complete(Status::TimedOut, Outcome::TimedOut { error: details.error, cause: None });
+        // DescribeExecution shows no error besides the status.
+        self.emit(previous, Details::ExecutionTimedOut(ErrorDetails::default()));
+        self.complete(Status::TimedOut, Outcome::TimedOut { error: None, cause: None });
     }
 
     /// The event that did not fit is not recorded and what followed from it does not happen.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::states::{OptionalTemplate, is_retryable};
+use super::states::is_retryable;
 use super::{Failure, Flow, Machine};
 use crate::context::ContextSource;
 use crate::evaluate::{DATA_LIMIT_EXCEEDED, Environment, Fault, LazyContext, RUNTIME};
@@ -144,7 +144,7 @@ impl<'a> Machine<'a> {
     pub(super) fn assign(
         &mut self,
         strand: &mut Strand,
-        assign: OptionalTemplate<'_>,
+        assign: Option<&Template>,
         io: Io<'_>,
     ) -> Result<Assigned, Failure> {
         let Some(assign) = assign else { return Ok(None) };

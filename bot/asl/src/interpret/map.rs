@@ -76,20 +76,9 @@ impl<'a> Machine<'a> {
                 fault.location = None;
                 fault
             }
-            Items::Input => Fault::runtime(format!(
-                "Reference path \"$\" must point to array or object, but was: {}",
-                input.text()
-            )),
+            Items::Input => Fault::runtime("Reference path \"$\" must point to array."),
             Items::Path(path) => {
-                let found = match self.items(strand, map, input) {
-                    Ok(found) => found,
-                    Err(failure) => return failure,
-                };
-                Fault::runtime(format!(
-                    "Reference path \"{}\" must point to array or object, but was: {}",
-                    path.text,
-                    found.text()
-                ))
+                Fault::runtime(format!("Reference path \"{}\" must point to array.", path.text))
             }
         };
         self.fault(strand, fault)
@@ -353,9 +342,9 @@ impl<'a> Machine<'a> {
             strand.phase = Phase::Done;
             let succeeded = machine.emit(started, Details::MapRunSucceeded);
             machine.emit(succeeded, Details::MapStateSucceeded);
-            // Since November 2024 the exit of a distributed map follows the start of its run; it used to follow the run's
-            // success.
-            strand.previous = started;
+            // The exit does not follow the record of the state's success, as with inline maps. Recordings since November
+            // 2024 chain it to `MapRunStarted`; the earlier ones, which are the more, chain it as here.
+            strand.previous = succeeded;
             machine.exit_with_result(strand, definition, output.clone())
         });
     }
@@ -370,23 +359,13 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// The items of an array, or of an object: its members.
+/// The items of an array. Inline maps take nothing else; AWS iterates over objects in distributed maps only.
 fn items_of(document: Payload) -> Option<Vec<MapItem>> {
     match document.into_value() {
         Value::Array(items) => Some(
             (0..)
                 .zip(items)
                 .map(|(index, value)| MapItem { index, key: None, value: Payload::from(value) })
-                .collect(),
-        ),
-        Value::Object(members) => Some(
-            (0..)
-                .zip(members)
-                .map(|(index, (key, value))| MapItem {
-                    index,
-                    key: Some(key.into()),
-                    value: Payload::from(value),
-                })
                 .collect(),
         ),
         _ => None,

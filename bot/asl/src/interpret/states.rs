@@ -10,7 +10,7 @@ use crate::history::{Details, ErrorDetails};
 use crate::payload::Payload;
 use crate::program::choice::ChoiceRule;
 use crate::program::{
-    Kind, Number, PathText, QueryLanguage, StateDefinition, StateId, StateType, Template, Text, Wait,
+    Kind, Number, PathText, QueryLanguage, StateDefinition, StateId, StateType, Text, Wait,
 };
 use crate::time::Timestamp;
 
@@ -305,6 +305,3 @@ pub(super) fn plain(value: &Value) -> String {
 pub(super) fn is_retryable(kind: StateType) -> bool {
     matches!(kind, StateType::Task | StateType::Parallel | StateType::Map)
 }
-
-/// What `Output` and `Assign` of a template see; named here for the imports of its callers.
-pub(super) type OptionalTemplate<'t> = Option<&'t Template>;

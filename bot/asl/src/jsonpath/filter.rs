@@ -295,13 +295,11 @@ impl Operator {
 }
 
 fn matches(model: &Datum<'_>, expected: &Datum<'_>) -> Result<bool, PathError> {
-    let (regex, target) = match (model, expected) {
-        (Datum::Pattern { regex, .. }, target) | (target, Datum::Pattern { regex, .. }) => (regex, target),
-        _ => {
-            return Err(PathError::Invalid(
-                "class java.lang.String cannot be cast to class java.util.regex.Pattern".to_owned(),
-            ));
-        }
+    let ((Datum::Pattern { regex, .. }, target) | (target, Datum::Pattern { regex, .. })) = (model, expected)
+    else {
+        return Err(PathError::Invalid(
+            "class java.lang.String cannot be cast to class java.util.regex.Pattern".to_owned(),
+        ));
     };
     let target = match target {
         Datum::Value(value) if value.is_null() => return Ok(false),

@@ -240,7 +240,7 @@ impl<'a> Fragment<'a> {
                     return Filter::parse(&filter, nesting).map(Token::Filter);
                 }
                 '\'' => return self.properties(),
-                '@' => return self.from_end(),
+                '@' => return self.offset(),
                 ':' | '-' | '0'..='9' => return self.indices(),
                 _ => self.at += 1,
             }
@@ -317,7 +317,7 @@ impl<'a> Fragment<'a> {
         Ok(Token::Properties(names))
     }
 
-    fn from_end(&mut self) -> Result<Token, PathSyntaxError> {
+    fn offset(&mut self) -> Result<Token, PathSyntaxError> {
         self.advance()?;
         let mut current = self.advance()?;
         let mut function = String::new();

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::StateId;
 use super::template::{PathText, Template};
-use crate::evaluate::{Environment, Fault, type_name};
+use crate::evaluate::{Environment, Fault};
 use crate::time::Timestamp;
 
 /// One entry of `Choices`.
@@ -240,16 +240,6 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     tokens[token..].iter().all(Option::is_none)
-}
-
-impl Operand {
-    /// The type's name, for messages.
-    pub(crate) fn literal_type(&self) -> Option<&'static str> {
-        match self {
-            Self::Literal(value) => Some(type_name(value)),
-            Self::Path(_) => None,
-        }
-    }
 }
 
 #[cfg(test)]

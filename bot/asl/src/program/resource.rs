@@ -70,9 +70,12 @@ impl Integration {
         }
     }
 
-    /// Whether the task has a token that its parameters may pass on.
+    /// Whether the task has a token that its parameters may pass on. Those of jobs (`.sync`) do too.
     pub fn has_token(&self) -> bool {
-        matches!(self, Self::Activity | Self::Service { pattern: Pattern::WaitForTaskToken, .. })
+        matches!(
+            self,
+            Self::Activity | Self::Service { pattern: Pattern::WaitForTaskToken | Pattern::Sync, .. }
+        )
     }
 }
 

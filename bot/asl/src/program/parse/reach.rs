@@ -22,8 +22,10 @@ impl Parser {
             self.report(Severity::Error, Code::MissingEndState, place, "Workflow has no terminal state");
             return;
         }
+        // Without a beginning nothing could be reached, which is no news.
+        let Some(start) = start else { return };
         let mut reached: HashSet<&str> = HashSet::new();
-        let mut open: Vec<&str> = start.into_iter().collect();
+        let mut open: Vec<&str> = vec![start];
         while let Some(name) = open.pop() {
             let Some((name, state)) = states.get_key_value(name) else { continue };
             if reached.insert(name) {
