@@ -114,7 +114,8 @@ impl Catalog {
                     catalog.machines.insert(key, machine);
                 }
                 ACTIVITY => {
-                    catalog.activities.insert(key, serde_json::from_str(&body).map_err(unreadable)?);
+                    let activity = serde_json::from_str(&body).map_err(unreadable)?;
+                    catalog.activities.insert(key, activity);
                 }
                 EXPRESS => catalog.express.push((key, body)),
                 MAP_RUN => catalog.map_runs.push((key, body)),

@@ -11,6 +11,7 @@ use super::core::{Answered, Core, Message};
 use super::dispatch::Due;
 use super::instance::{Action, Instance, Parent};
 use super::status::{self, Ended};
+use crate::catalog::EXPRESS;
 use crate::store::ExecutionId;
 use crate::store::writer::Write;
 use crate::tasks::{TaskCall, TaskError, TaskFuture, TaskResult, is_native};
@@ -37,7 +38,7 @@ impl Core {
         }
         let mut arm = false;
         for action in actions {
-            arm |= matches!(action, Action::Arm(_));
+            arm |= matches!(action, Action::Arm);
             self.perform(&mut instance, action);
         }
         self.hot.insert(id, instance);
@@ -64,7 +65,7 @@ impl Core {
                     self.lines.release(machine);
                 }
             }
-            Action::Arm(_) => {}
+            Action::Arm => {}
             Action::StartMapRun(request) => self.start_map_run(instance, *request),
             Action::StopMapRun(map_run) => self.stop_map_run(id, map_run),
             Action::Continue => self.ready.push_back((id, EventKind::Continue)),
@@ -114,7 +115,6 @@ impl Core {
                 request: Arc::clone(&request),
                 submitted: Arc::new(submitted),
                 id,
-                machine,
             };
             let mut answer = Answer { messages, id, machine, task, given: false };
             let running = if let Some(service) = self.config.registry.find_override(&call) {
@@ -190,6 +190,9 @@ impl Core {
         }
         let watchers = self.watchers.remove(&id).unwrap_or_default();
         if instance.origin.is_express() {
+            if instance.origin.kept {
+                self.gathering.writes.push(Write::Remove { kind: EXPRESS, key: id.to_string() });
+            }
             watchers.into_iter().for_each(|watcher| watcher(ended.clone()));
             self.gathering.after.push(After::Retire(id));
         } else {

@@ -39,6 +39,9 @@ pub(crate) struct Origin {
     pub(crate) parent: Option<Parent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trace_header: Option<String>,
+    /// An Express execution that begins again after a crash.
+    #[serde(default)]
+    pub(crate) kept: bool,
 }
 
 /// An execution that waits for another one.
@@ -79,7 +82,7 @@ pub(crate) struct OpenTask {
 pub(crate) enum Action {
     Dispatch(Arc<TaskRequest>),
     Cancel(TaskId),
-    Arm(Timestamp),
+    Arm,
     StartMapRun(Box<MapRunRequest>),
     StopMapRun(MapRunId),
     Continue,
@@ -241,7 +244,7 @@ impl Instance {
             }
             Effect::SetTimer { timer, at } => {
                 self.timers.insert(timer, at);
-                Some(Action::Arm(at))
+                Some(Action::Arm)
             }
             Effect::CancelTimer { timer } => {
                 self.timers.remove(&timer);

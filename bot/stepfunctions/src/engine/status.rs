@@ -45,6 +45,15 @@ impl Status {
         }
     }
 
+    pub(crate) fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded { .. } => Self::Succeeded,
+            Outcome::Failed { .. } => Self::Failed,
+            Outcome::TimedOut { .. } => Self::TimedOut,
+            Outcome::Aborted { .. } => Self::Aborted,
+        }
+    }
+
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted]
             .into_iter()

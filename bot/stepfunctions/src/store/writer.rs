@@ -46,8 +46,6 @@ pub(crate) enum Write {
     Trim { below: u64 },
     /// Everything about these executions goes.
     Forget { ids: Vec<ExecutionId> },
-    /// Everything about a deleted machine's executions goes.
-    ForgetMachine { machine: u64 },
 }
 
 /// A new execution as its row has it.
@@ -243,11 +241,6 @@ fn apply(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
         ),
         Write::Trim { below } => run("DELETE FROM segment WHERE id < ?", &[below]),
         Write::Forget { ids } => ids.iter().try_for_each(|id| forget(connection, *id)),
-        Write::ForgetMachine { machine } => {
-            let mut select = connection.prepare_cached("SELECT id FROM execution WHERE machine = ?")?;
-            let ids: Vec<ExecutionId> = select.query_map([machine], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            ids.into_iter().try_for_each(|id| forget(connection, id))
-        }
     }
 }
 

@@ -44,7 +44,6 @@ pub struct TaskCall {
     pub request: Arc<TaskRequest>,
     pub(crate) submitted: Arc<dyn Fn(Payload) + Send + Sync>,
     pub(crate) id: u64,
-    pub(crate) machine: u64,
 }
 
 impl TaskCall {
