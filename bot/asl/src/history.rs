@@ -40,6 +40,9 @@ pub struct ServiceResource {
     pub resource: Arc<str>,
 }
 
+/// The variables that a state assigned, by name.
+pub type Assigned = Arc<Vec<(Arc<str>, Payload)>>;
+
 /// What happened, one variant per event type (or per family with the same details).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)] // The variants are the event types of AWS's API, field for field.
@@ -67,7 +70,7 @@ pub enum Details {
         kind: StateType,
         name: Arc<str>,
         output: Payload,
-        assigned: Option<Arc<Vec<(Arc<str>, Payload)>>>,
+        assigned: Option<Assigned>,
     },
     /// `TaskStateAborted`, `WaitStateAborted`, `ParallelStateAborted`, `MapStateAborted`.
     StateAborted {

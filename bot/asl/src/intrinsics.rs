@@ -11,6 +11,7 @@ mod functions;
 mod parse;
 
 pub use functions::Function;
+pub(crate) use functions::{digest, hex, seeded_random};
 
 /// Longest call that is parsed, in bytes.
 pub const MAX_CALL_BYTES: usize = 64 * 1024;

@@ -16,6 +16,7 @@ use tokens::{Token, Tokens};
 
 mod evaluate;
 mod filter;
+mod fragment;
 pub(crate) mod java;
 mod scan;
 mod tokens;

@@ -33,9 +33,9 @@ impl Payload {
 
     fn with_text(value: Value, text: &str) -> Self {
         // Canonical text is not worth its memory: it can be written again at will.
-        let bytes = text_bytes(&value);
-        let text = (bytes != text.len() || value.to_string() != text).then(|| text.into());
-        let bytes = OnceLock::from(text.as_ref().map_or(bytes, |text: &Box<str>| text.len()));
+        let canonical = value.to_string();
+        let bytes = OnceLock::from(text.len());
+        let text = (canonical != text).then(|| text.into());
         Self(Arc::new(Document { value, text, bytes }))
     }
 

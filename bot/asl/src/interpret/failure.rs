@@ -238,7 +238,7 @@ impl<'a> Machine<'a> {
             let phase = std::mem::replace(&mut strand.phase, Phase::Stopped { error: None });
             match phase {
                 Phase::Joining(_) | Phase::Stopped { .. } | Phase::Entering | Phase::Done => {
-                    strand.phase = phase
+                    strand.phase = phase;
                 }
                 other => self.let_go(&other),
             }

@@ -10,7 +10,7 @@ use super::{Failure, Flow, Machine};
 use crate::context::ContextSource;
 use crate::evaluate::{DATA_LIMIT_EXCEEDED, Environment, Fault, LazyContext, RUNTIME};
 use crate::execution::{Phase, Strand};
-use crate::history::{Details, ErrorDetails};
+use crate::history::{Assigned, Details, ErrorDetails};
 use crate::payload::Payload;
 use crate::program::{Kind, Placement, QueryLanguage, Selection, StateDefinition, StateId, Template};
 
@@ -27,9 +27,6 @@ impl<'v> Io<'v> {
         Self { input, result: None, error: None }
     }
 }
-
-/// What `Assign` gave, for the `…Exited` event.
-pub(super) type Assigned = Option<Arc<Vec<(Arc<str>, Payload)>>>;
 
 impl<'a> Machine<'a> {
     /// Runs `work` with everything that the state's expressions see.
@@ -146,7 +143,7 @@ impl<'a> Machine<'a> {
         strand: &mut Strand,
         assign: Option<&Template>,
         io: Io<'_>,
-    ) -> Result<Assigned, Failure> {
+    ) -> Result<Option<Assigned>, Failure> {
         let Some(assign) = assign else { return Ok(None) };
         let members = self.with_environment(strand, io, |environment| assign.members(environment))?;
         Ok(Some(Arc::new(members.into_iter().map(|(name, value)| (name.into(), value)).collect())))
@@ -220,10 +217,10 @@ impl<'a> Machine<'a> {
         strand: &mut Strand,
         definition: &'a StateDefinition,
         output: Payload,
-        assigned: Assigned,
+        assigned: Option<Assigned>,
         next: Option<StateId>,
     ) -> Result<Flow, Failure> {
-        self.check_size(definition, &output)?;
+        Self::check_size(definition, &output)?;
         if let Some(assigned) = &assigned {
             strand.variables.assign(assigned);
         }
@@ -246,7 +243,7 @@ impl<'a> Machine<'a> {
     }
 
     /// AWS's limit of 256 KiB on every input and output.
-    pub(super) fn check_size(&self, definition: &StateDefinition, payload: &Payload) -> Result<(), Failure> {
+    pub(super) fn check_size(definition: &StateDefinition, payload: &Payload) -> Result<(), Failure> {
         if !payload.is_too_large() {
             return Ok(());
         }

@@ -25,7 +25,7 @@ impl<'a> Machine<'a> {
             Some(parameters) => self.evaluate(strand, parameters, Io::input(&input))?,
             None => input,
         };
-        self.check_size(definition, &input)?;
+        Self::check_size(definition, &input)?;
         strand.previous = self.emit(strand.previous, Details::ParallelStateStarted);
         let mut running = BTreeMap::new();
         for (slot, branch) in (0..).zip(branches) {
@@ -136,7 +136,7 @@ impl<'a> Machine<'a> {
             return None;
         }
         let (parent_id, slot) = strand.parent?;
-        let mut parent = self.execution.strands.get(&parent_id)?.clone_for_selection()?;
+        let mut parent = self.execution.strands.get(&parent_id)?.clone_for_selection();
         let definition = self.definition(&parent);
         let Kind::Map(map) = &definition.kind else { return None };
         let index = u64::from(slot);
@@ -147,7 +147,7 @@ impl<'a> Machine<'a> {
             let selected = self
                 .effective_input(&mut parent, definition)
                 .and_then(|input| self.evaluate(&mut parent, selector, Io::input(&input)))
-                .and_then(|selected| self.check_size(definition, &selected).map(|()| selected));
+                .and_then(|selected| Self::check_size(definition, &selected).map(|()| selected));
             match selected {
                 Ok(selected) => strand.input = selected,
                 Err(failure) => {
@@ -194,8 +194,8 @@ impl<'a> Machine<'a> {
 
 impl Strand {
     /// The parent of an iteration as far as an `ItemSelector` can see it. Everything in it is shared, but for the join.
-    fn clone_for_selection(&self) -> Option<Strand> {
-        Some(Strand {
+    fn clone_for_selection(&self) -> Strand {
+        Strand {
             parent: self.parent,
             workflow: self.workflow,
             state: self.state,
@@ -208,6 +208,6 @@ impl Strand {
             previous: self.previous,
             retries: self.retries.clone(),
             phase: Phase::Done,
-        })
+        }
     }
 }

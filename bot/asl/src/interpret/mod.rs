@@ -273,7 +273,7 @@ impl<'a> Machine<'a> {
                 self.execution.ready.push_back(id);
             }
             Phase::Waiting { .. } => {
-                self.resume(id, |machine, _, strand, definition| machine.wait_is_over(strand, definition))
+                self.resume(id, |machine, _, strand, definition| machine.wait_is_over(strand, definition));
             }
             Phase::Task(open) => {
                 let heartbeat = open.heartbeat_timer == Some(timer);

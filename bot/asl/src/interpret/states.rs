@@ -178,19 +178,18 @@ impl<'a> Machine<'a> {
                     let fault = Fault::unexpected_type(text, location, "string", value.value());
                     return Err(self.fault(strand, fault));
                 };
-                match Timestamp::parse(timestamp) {
-                    Some(at) => at,
-                    None => {
-                        let mut fault = Fault::query(
-                            "Timestamp",
-                            format!(
-                                "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format \
-                                 string: {timestamp}"
-                            ),
-                        );
-                        fault.after_entry = true;
-                        return Err(self.fault(strand, fault));
-                    }
+                if let Some(at) = Timestamp::parse(timestamp) {
+                    at
+                } else {
+                    let mut fault = Fault::query(
+                        "Timestamp",
+                        format!(
+                            "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time format \
+                             string: {timestamp}"
+                        ),
+                    );
+                    fault.after_entry = true;
+                    return Err(self.fault(strand, fault));
                 }
             }
         };

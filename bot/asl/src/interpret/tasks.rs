@@ -44,7 +44,7 @@ impl<'a> Machine<'a> {
             Some(credentials) => Some(self.evaluate(strand, credentials, Io::input(&input))?),
             None => None,
         };
-        self.check_size(definition, &parameters)?;
+        Self::check_size(definition, &parameters)?;
         let role = credentials.as_ref().and_then(|credentials| credentials.value().get("RoleArn")?.as_str());
         let role: Option<Arc<str>> = role.map(Arc::from);
         let (resource, input) = (task.resource.clone(), parameters.clone());
@@ -265,7 +265,7 @@ impl<'a> Machine<'a> {
         definition: &'a StateDefinition,
         output: &Payload,
     ) -> Result<Flow, Failure> {
-        if let Err(too_large) = self.check_size(definition, output) {
+        if let Err(too_large) = Self::check_size(definition, output) {
             return Err(self.task_failed(strand, definition, FailureStage::Run, too_large.details));
         }
         if let Phase::Task(open) = &strand.phase {

@@ -1,7 +1,10 @@
 //! What AWS really answered, case by case: results, full histories and refused definitions.
 //!
 //! Reads the corpus from `../shared/asl-conformance/cases.jsonl` beside the workspace, or from `ASL_CORPUS`. Run with
-//! `cargo test -p deputy-asl --test conformance -- --nocapture` for the report.
+//! `cargo test -p deputy-asl --test conformance -- --nocapture` for the report; with `ASL_CORPUS_UNKNOWN` set, another
+//! corpus is reported without being judged.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod compare;
 mod outside;
@@ -18,10 +21,33 @@ use compare::Wildcards;
 use outside::Recorded;
 
 /// Equal answers reached so far, which no change may lower: tier, results, histories.
-const REACHED: [(&str, usize, usize); 4] = [("A", 0, 0), ("B", 0, 0), ("C", 0, 0), ("D", 0, 0)];
+const REACHED: [(&str, usize, usize); 4] = [("A", 509, 262), ("B", 46, 43), ("C", 40, 40), ("D", 14, 11)];
 
 /// Likewise for refused definitions.
-const REACHED_REFUSALS: usize = 0;
+const REACHED_REFUSALS: usize = 10;
+
+/// Why a history cannot be equal, or is not meant to be.
+const DATE: &str = "the recorder replaced a time inside a text, which the comparator cannot see";
+const NUMBER: &str = "the recorder parsed a number that the API gives as text";
+const CHAIN: &str = "since November 2024 AWS chains the exit of a distributed map to MapRunStarted; the earlier \
+                     recordings, which are the more, to MapRunSucceeded";
+const ACTIVITY: &str = "only the runner knows that the activity was deleted";
+
+/// Differences that stay: a part of the id, and the reason.
+const WAIVERS: &[(&str, &str)] = &[
+    ("test_reference_assign[BASE_REFERENCE_IN_WAIT]", DATE),
+    ("test_reference_in_map_state[MAP_STATE_REFERENCE_IN_MAX_CONCURRENCY_PATH]", NUMBER),
+    ("test_reference_in_map_state[MAP_STATE_REFERENCE_IN_TOLERATED_FAILURE_PATH]", CHAIN),
+    ("test_reference_in_map_state[MAP_STATE_REFERENCE_IN_ITEM_SELECTOR]", CHAIN),
+    ("test_map_state_config_distributed_items_path_from_previous", CHAIN),
+    ("test_base_scenarios.py::TestBaseScenarios::test_map_state_lambda", CHAIN),
+    ("test_map_item_reader_base_json_with_items_path[", CHAIN),
+    ("test_activity_task_on_deleted", ACTIVITY),
+];
+
+fn waiver(id: &str) -> Option<&'static str> {
+    WAIVERS.iter().find(|(part, _)| id.contains(part)).map(|(_, reason)| *reason)
+}
 
 fn corpus() -> Option<Vec<Value>> {
     let path = std::env::var_os("ASL_CORPUS").map_or_else(
@@ -127,6 +153,7 @@ struct Tally {
 fn executions_answer_as_aws_does() {
     let Some(cases) = corpus() else { return };
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    let mut unexpected: Vec<String> = Vec::new();
     for case in &cases {
         let tier = case["tier"].as_str().unwrap_or_default();
         if !matches!(tier, "A" | "B" | "C" | "D") {
@@ -140,11 +167,13 @@ fn executions_answer_as_aws_does() {
             tally.histories_of += 1;
             tally.histories += usize::from(history.is_none());
         }
-        if let Some(difference) = result {
-            println!("{tier} result  {}\n    {difference}", case["id"].as_str().unwrap_or_default());
-        }
-        if let Some(difference) = history {
-            println!("{tier} history {}\n    {difference}", case["id"].as_str().unwrap_or_default());
+        let id = case["id"].as_str().unwrap_or_default();
+        for (what, difference) in [("result ", &result), ("history", &history)] {
+            let Some(difference) = difference else { continue };
+            let reason = waiver(id);
+            let waived = reason.map(|reason| format!(" (waived: {reason})")).unwrap_or_default();
+            println!("{tier} {what} {id}{waived}\n    {difference}");
+            unexpected.extend(reason.is_none().then(|| id.to_owned()));
         }
     }
     for (tier, tally) in &tallies {
@@ -153,6 +182,11 @@ fn executions_answer_as_aws_does() {
             tally.results, tally.results_of, tally.histories, tally.histories_of
         );
     }
+    // Another corpus than the one that the counts belong to is reported, not judged.
+    if std::env::var_os("ASL_CORPUS_UNKNOWN").is_some() {
+        return;
+    }
+    assert!(unexpected.is_empty(), "differences without a waiver: {unexpected:?}");
     for (tier, results, histories) in REACHED {
         let tally = &tallies[tier];
         assert!(

@@ -179,10 +179,9 @@ impl Parser {
             Operator::Compare(comparable, relation, false) => {
                 let value = rule.take(name)?;
                 let fits = match comparable {
-                    Comparable::String => value.is_string(),
+                    Comparable::String | Comparable::Timestamp => value.is_string(),
                     Comparable::Numeric => value.is_number(),
                     Comparable::Boolean => value.is_boolean(),
-                    Comparable::Timestamp => value.is_string(),
                 };
                 if !fits {
                     let expected = match comparable {

@@ -19,12 +19,11 @@ const MAX_TEMPLATE_DEPTH: u32 = 100;
 impl Parser {
     /// A path in a field of its own.
     pub(super) fn path_of(&mut self, text: &str, location: &str) -> Option<PathText> {
-        match Path::parse(text) {
-            Ok(path) => Some(PathText { text: text.into(), path }),
-            Err(_) => {
-                self.error(location, "Value is not a valid JSONPath");
-                None
-            }
+        if let Ok(path) = Path::parse(text) {
+            Some(PathText { text: text.into(), path })
+        } else {
+            self.error(location, "Value is not a valid JSONPath");
+            None
         }
     }
 

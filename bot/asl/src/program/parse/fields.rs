@@ -60,6 +60,10 @@ impl Parser {
     /// Complains when more than one of the fields is there.
     pub(super) fn exclusive(&mut self, fields: &Fields<'_>, names: &[&str]) {
         if names.iter().filter(|name| fields.has(name)).count() > 1 {
+            // That they clash is all there is to say about them.
+            for name in names {
+                fields.take(name);
+            }
             let names = names.join(", ");
             self.error(
                 &fields.pointer,
@@ -73,12 +77,11 @@ impl Parser {
     }
 
     pub(super) fn string(&mut self, fields: &mut Fields<'_>, field: &str) -> Option<String> {
-        match fields.take(field)? {
-            Value::String(text) => Some(text.clone()),
-            _ => {
-                self.wrong_type(&fields.at(field), "String");
-                None
-            }
+        if let Value::String(text) = fields.take(field)? {
+            Some(text.clone())
+        } else {
+            self.wrong_type(&fields.at(field), "String");
+            None
         }
     }
 
@@ -103,32 +106,29 @@ impl Parser {
         fields: &mut Fields<'d>,
         field: &str,
     ) -> Option<&'d Map<String, Value>> {
-        match fields.take(field)? {
-            Value::Object(object) => Some(object),
-            _ => {
-                self.wrong_type(&fields.at(field), "Object");
-                None
-            }
+        if let Value::Object(object) = fields.take(field)? {
+            Some(object)
+        } else {
+            self.wrong_type(&fields.at(field), "Object");
+            None
         }
     }
 
     pub(super) fn array<'d>(&mut self, fields: &mut Fields<'d>, field: &str) -> Option<&'d Vec<Value>> {
-        match fields.take(field)? {
-            Value::Array(array) => Some(array),
-            _ => {
-                self.wrong_type(&fields.at(field), "Array");
-                None
-            }
+        if let Value::Array(array) = fields.take(field)? {
+            Some(array)
+        } else {
+            self.wrong_type(&fields.at(field), "Array");
+            None
         }
     }
 
     pub(super) fn boolean(&mut self, fields: &mut Fields<'_>, field: &str) -> Option<bool> {
-        match fields.take(field)? {
-            Value::Bool(boolean) => Some(*boolean),
-            _ => {
-                self.wrong_type(&fields.at(field), "Boolean");
-                None
-            }
+        if let Value::Bool(boolean) = fields.take(field)? {
+            Some(*boolean)
+        } else {
+            self.wrong_type(&fields.at(field), "Boolean");
+            None
         }
     }
 
@@ -145,19 +145,18 @@ impl Parser {
     }
 
     pub(super) fn integer_of(&mut self, value: &Value, location: &str, least: i64, most: u64) -> Option<u64> {
-        let number = match value {
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+        let number = if let Value::Number(number) = value {
+            match (number.as_u64(), number.as_i64()) {
                 (Some(number), _) => i128::from(number),
                 (None, Some(number)) => i128::from(number),
                 (None, None) => {
                     self.wrong_type(location, "Integer");
                     return None;
                 }
-            },
-            _ => {
-                self.wrong_type(location, "Integer");
-                return None;
             }
+        } else {
+            self.wrong_type(location, "Integer");
+            return None;
         };
         if number < i128::from(least) {
             self.error(location, format!("Minimum value is {least}"));

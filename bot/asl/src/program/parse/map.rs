@@ -181,7 +181,7 @@ impl Parser {
             max_items = self.number(&mut fields, "MaxItems", language, bounds);
             self.reader_config(&mut fields);
             self.refuse_others(&fields);
-            config = object.clone();
+            config.clone_from(object);
             config.retain(|name, _| !matches!(name.as_str(), "MaxItems" | "MaxItemsPath"));
         }
         self.refuse_others(&reader);

@@ -47,7 +47,7 @@ impl Parser {
             catch = self.catch(fields, language, names);
         }
         let kind = match state_type {
-            StateType::Pass => self.pass(fields, language),
+            StateType::Pass => Some(self.pass(fields, language)),
             StateType::Task => self.task(fields, language),
             StateType::Choice => self.choice_state(fields, language, names),
             StateType::Wait => self.wait(fields, language),
@@ -171,7 +171,7 @@ impl Parser {
         self.target(fields, "Next", names)
     }
 
-    fn pass(&mut self, fields: &mut Fields<'_>, language: QueryLanguage) -> Option<Kind> {
+    fn pass(&mut self, fields: &mut Fields<'_>, language: QueryLanguage) -> Kind {
         let location = fields.at("Result");
         let result = fields.take("Result");
         if result.is_some() && language == QueryLanguage::Jsonata {
@@ -184,7 +184,7 @@ impl Parser {
                 "A name that ends in '.$' has no special meaning in Result; use Parameters",
             );
         }
-        Some(Kind::Pass { result: result.map(|result| Payload::from(result.clone())) })
+        Kind::Pass { result: result.map(|result| Payload::from(result.clone())) }
     }
 
     fn task(&mut self, fields: &mut Fields<'_>, language: QueryLanguage) -> Option<Kind> {
