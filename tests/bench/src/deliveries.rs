@@ -92,7 +92,10 @@ mod tests {
             let split = text.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
             let (head, body) = (str::from_utf8(&text[..split]).unwrap(), &text[split..]);
             assert_eq!(body, payload.body);
-            assert!(head.contains("\r\nX-GitHub-Delivery: 72d3162e-cc78-11e3-81ab-4c9367dc0958\r\n"), "{head}");
+            assert!(
+                head.contains("\r\nX-GitHub-Delivery: 72d3162e-cc78-11e3-81ab-4c9367dc0958\r\n"),
+                "{head}"
+            );
             let signature = head.lines().find_map(|line| line.strip_prefix("X-Hub-Signature-256: "));
             assert_eq!(deputy_github::Secrets::new(["secret"]).unwrap().verify(signature, body), Ok(()));
         }

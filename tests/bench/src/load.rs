@@ -17,8 +17,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::deliveries::{Guids, Prepared, prepare};
 use crate::http::Answer;
-use crate::process::{Usage, usage};
-use crate::report::Report;
+use crate::process::{Usage, fine_cpu, usage};
+use crate::report::{Report, WINDOW, Window};
 
 /// Whom to load, and with what.
 pub struct Plan {
@@ -57,13 +57,13 @@ impl Plan {
     pub fn run(&mut self, until: Until, pid: Option<u32>) -> anyhow::Result<Report> {
         let before = pid.map(usage).transpose()?;
         let me_before = usage(std::process::id())?;
-        let mut run = Run::start(self, until)?;
+        let mut run = Run::start(self, until, pid)?;
         run.to_the_end()?;
-        let Run { latencies, statuses, broken, elapsed, .. } = run;
+        let Run { latencies, statuses, broken, elapsed, windows, .. } = run;
         let after = pid.map(usage).transpose()?;
         let me = usage(std::process::id())?.since(&me_before);
         let server: Option<Usage> = before.zip(after).map(|(before, after)| after.since(&before));
-        Ok(Report::new(latencies, statuses, broken, elapsed, me.cpu, server))
+        Ok(Report::new(latencies, statuses, broken, elapsed, me.cpu, server, &windows))
     }
 }
 
@@ -91,10 +91,14 @@ struct Run<'a> {
     statuses: BTreeMap<u16, u64>,
     broken: u64,
     elapsed: Duration,
+    pid: Option<u32>,
+    windows: Vec<Window>,
+    /// When the window began, and the answers and the server's processor time until then.
+    window_began: (Instant, usize, Duration),
 }
 
 impl<'a> Run<'a> {
-    fn start(plan: &'a mut Plan, until: Until) -> anyhow::Result<Self> {
+    fn start(plan: &'a mut Plan, until: Until, pid: Option<u32>) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
         let count = match until {
             Until::Requests(requests) => {
@@ -118,6 +122,9 @@ impl<'a> Run<'a> {
             statuses: BTreeMap::new(),
             broken: 0,
             elapsed: Duration::ZERO,
+            pid,
+            windows: Vec::new(),
+            window_began: (Instant::now(), 0, Duration::ZERO),
         })
     }
 
@@ -146,8 +153,23 @@ impl<'a> Run<'a> {
                     self.read(index)?;
                 }
             }
+            self.end_window()?;
         }
         self.elapsed = self.started.elapsed();
+        Ok(())
+    }
+
+    fn end_window(&mut self) -> anyhow::Result<()> {
+        let Some(pid) = self.pid else { return Ok(()) };
+        let (now, (began, answers, cpu)) = (Instant::now(), self.window_began);
+        if now - began >= WINDOW {
+            let server_cpu = fine_cpu(pid)?;
+            if cpu > Duration::ZERO {
+                let requests = (self.latencies.len() - answers) as u64;
+                self.windows.push(Window { requests, server_cpu: server_cpu.saturating_sub(cpu) });
+            }
+            self.window_began = (now, self.latencies.len(), server_cpu);
+        }
         Ok(())
     }
 
@@ -253,5 +275,12 @@ fn connect(addr: SocketAddr, poll: &Poll, index: usize) -> anyhow::Result<Connec
     stream.set_nonblocking(true)?;
     let mut stream = TcpStream::from_std(stream);
     poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
-    Ok(Connection { stream, asked: false, sent_at: Instant::now(), guid: 0, unsent: Vec::new(), answer: Vec::new() })
+    Ok(Connection {
+        stream,
+        asked: false,
+        sent_at: Instant::now(),
+        guid: 0,
+        unsent: Vec::new(),
+        answer: Vec::new(),
+    })
 }

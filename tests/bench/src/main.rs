@@ -17,7 +17,11 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "deputy-bench", version, about = "Load a webhook receiver, and compare Deputy with its peer")]
+#[command(
+    name = "deputy-bench",
+    version,
+    about = "Load a webhook receiver, and compare Deputy with its peer"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
