@@ -54,9 +54,10 @@ pub struct Running {
 /// Opens the store, starts the handlers and then the receiver.
 pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running> {
     let Options { clock, retry } = options;
-    let server = Server::bind(ServerConfig { listen: config.listen, ..ServerConfig::default() })
-        .await
-        .with_context(|| format!("cannot listen on {}; choose another address with DEPUTY_LISTEN", config.listen))?;
+    let server =
+        Server::bind(ServerConfig { listen: config.listen, ..ServerConfig::default() }).await.with_context(
+            || format!("cannot listen on {}; choose another address with DEPUTY_LISTEN", config.listen),
+        )?;
     let store_options = StoreOptions {
         dedup_window: config.dedup,
         archive_for: config.archive.max(config.dedup),

@@ -14,10 +14,12 @@
 mod accept;
 pub mod app;
 mod archive;
+mod checkpoint;
 pub mod cli;
 pub mod config;
 mod dead_letters;
 mod dedup;
+mod door;
 mod error;
 #[cfg(test)]
 mod faults;

@@ -26,7 +26,9 @@ pub fn start(config: &LogConfig) -> Log {
             let colour = std::io::IsTerminal::is_terminal(&std::io::stderr());
             layer.with_ansi(colour && std::env::var_os("NO_COLOR").is_none()).boxed()
         }
-        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        LogFormat::Json => {
+            layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        }
     };
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
     Log { _writer: guard }

@@ -44,6 +44,17 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, SchemaError> {
     migrate(connection)
 }
 
+/// A connection that only copies the log back.
+pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    // Else this one would not sync what it copied.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
 /// A connection for reading. Any number of them, none of which hinders the writer.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(

@@ -11,9 +11,10 @@ use deputy_core::delivery::Delivery;
 use deputy_core::ids::EventName;
 use deputy_core::ports::{Accepted, Clock};
 use rusqlite::Connection;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::dedup::Dedup;
+use crate::door::Door;
 use crate::error::{OpenError, WriteError};
 use crate::folder::Folder;
 use crate::intake::{Intake, Limits, Refused};
@@ -61,8 +62,8 @@ pub(crate) struct Shared {
     pub(crate) dice: Dice,
     /// The next lease's token. Some leases outlive their process, so each process counts from somewhere else.
     next_lease: AtomicU64,
-    /// Per lane, who waits for work in it.
-    lanes: Mutex<HashMap<i64, Arc<Notify>>>,
+    /// Per lane, where its loop waits.
+    doors: Mutex<HashMap<i64, Arc<Door>>>,
     /// Last, so that the folder is unlocked when nothing uses it any more.
     _folder: Folder,
 }
@@ -88,7 +89,7 @@ impl Store {
             dice: Dice::new(),
             // Half of what SQLite's integers hold, so that there is room to count.
             next_lease: AtomicU64::new(RandomState::new().hash_one(std::process::id()) >> 2),
-            lanes: Mutex::default(),
+            doors: Mutex::default(),
             options,
             clock,
             subscriptions,
@@ -174,26 +175,21 @@ impl Shared {
         self.next_lease.fetch_add(1, Ordering::Relaxed) as i64
     }
 
-    /// Who waits for work in this lane.
-    pub(crate) fn lane(&self, lane: i64) -> Arc<Notify> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lanes.entry(lane).or_default())
+    /// Where this lane's loop waits.
+    pub(crate) fn door(&self, lane: i64) -> Arc<Door> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(lane).or_default())
     }
 
-    /// There is new work in these lanes.
-    pub(crate) fn wake(&self, woken: &[i64]) {
-        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        for lane in woken {
-            if let Some(notify) = lanes.get(lane) {
-                notify.notify_one();
-            }
-        }
+    /// There is new work in the queue of this lane.
+    pub(crate) fn wake(&self, lane: i64) {
+        self.door(lane).wake();
     }
 
     /// There may be work in every lane.
     pub(crate) fn wake_all(&self) {
-        for notify in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            notify.notify_one();
+        for door in self.doors.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            door.wake();
         }
     }
 

@@ -14,6 +14,6 @@ pub mod signature;
 pub use client::{App, Client, ClientConfig, NoLogins, OAuthClient, UserTokens};
 pub use envelope::{Envelope, NotAPayloadForm, NotJson, decode_form};
 pub use payload::{DecodeError, MentionFinder, comment};
-pub use pem_signer::{BadKey, PemSigner};
 pub use payloads::GitHubPayloads;
+pub use pem_signer::{BadKey, PemSigner};
 pub use signature::{Secrets, SignatureError, UnsafeSecrets};

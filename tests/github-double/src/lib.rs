@@ -58,7 +58,7 @@ pub use ids::{
 };
 pub use people::{
     App, AppBuilder, Comment, Delivery, Discussion, Installation, Issue, IssueBuilder, Organization,
-    PullRequestBuilder, Reaction, Repository, Review, Team, User,
+    PullRequestBuilder, Reaction, Repository, Review, Team, User, UserTokens,
 };
 pub use state::app::Access;
 pub use state::comment::Verdict;

@@ -23,7 +23,8 @@ mod tests {
 
     #[test]
     fn html_is_shown_not_run_and_markers_are_hidden() {
-        let html = render("hi <script>alert(1)</script>\n\n<img src=x onerror=y>\n\n<!-- marker -->").into_string();
+        let html =
+            render("hi <script>alert(1)</script>\n\n<img src=x onerror=y>\n\n<!-- marker -->").into_string();
         assert!(!html.contains("<script") && !html.contains("<img") && !html.contains("marker"), "{html}");
     }
 }

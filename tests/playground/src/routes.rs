@@ -5,11 +5,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -21,7 +21,10 @@ pub fn router(scene: Arc<Scene>) -> Router {
         .route("/", get(whole))
         .route("/live", get(live))
         .route("/comment", post(comment))
-        .route("/playground.css", get(async || ([(header::CONTENT_TYPE, "text/css")], include_str!("playground.css"))))
+        .route(
+            "/playground.css",
+            get(async || ([(header::CONTENT_TYPE, "text/css")], include_str!("playground.css"))),
+        )
         .route(
             "/playground.js",
             get(async || ([(header::CONTENT_TYPE, "text/javascript")], include_str!("playground.js"))),
@@ -30,7 +33,8 @@ pub fn router(scene: Arc<Scene>) -> Router {
 }
 
 async fn whole(State(scene): State<Arc<Scene>>) -> Response {
-    let policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'";
+    let policy =
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'";
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page::whole(&scene).into_string())).into_response()
 }
 
@@ -44,7 +48,8 @@ async fn live(State(scene): State<Arc<Scene>>, Query(query): Query<HashMap<Strin
         part.hash(&mut hasher);
         let tag = format!("{:x}", hasher.finish());
         if seen != Some(tag.as_str()) {
-            return ([(header::ETAG, tag), (header::CONTENT_TYPE, "text/html".to_owned())], part).into_response();
+            return ([(header::ETAG, tag), (header::CONTENT_TYPE, "text/html".to_owned())], part)
+                .into_response();
         }
         if Instant::now() > deadline {
             return StatusCode::NO_CONTENT.into_response();

@@ -8,7 +8,7 @@ async fn a_stranger_is_told_who_may() {
     let world = World::new().await;
     let pr = world.pull_request().await;
     let asked = pr.comment(&world.mallory, "@deputy echo hello").await;
-    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"");
+    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"`echo` can only be used by members of the organization **acme**. If you are one, ask an owner whether your invitation is still pending; otherwise ask a member to run it for you.");
     assert!(asked.has_reaction("deputy[bot]", "confused"));
     assert!(!asked.has_reaction("deputy[bot]", "eyes"));
     world.end().await;
@@ -19,7 +19,7 @@ async fn echo_needs_write_access() {
     let world = World::new().await;
     let pr = world.pull_request().await;
     pr.comment(&world.grace, "@deputy echo hello").await;
-    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"");
+    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"`echo` needs **write** permission on this repository, and you have **read**. Ask a maintainer to raise it, or to run the command for you.");
     world.end().await;
 }
 
@@ -45,6 +45,6 @@ async fn on_somebodys_own_repository_collaborators_may() {
     issue.comment(&world.grace, "@deputy ping").await;
     assert!(world.reply_on(&issue, 1).await.contains("pong"));
     issue.comment(&world.mallory, "@deputy ping").await;
-    insta::assert_snapshot!(world.reply_on(&issue, 2).await, @"");
+    insta::assert_snapshot!(world.reply_on(&issue, 2).await, @"`ping` can only be used by collaborators of this repository. Ask **ada** to add you, or to run it for you.");
     world.end().await;
 }

@@ -8,7 +8,15 @@ async fn help_lists_what_there_is() {
     let world = World::new().await;
     let pr = world.pull_request().await;
     let asked = pr.comment(&world.ada, "@deputy help").await;
-    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"");
+    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"
+    | Command | What it does | Who may use it |
+    |---|---|---|
+    | `@deputy echo` | Say back the words, as Deputy read them | people with write access |
+    | `@deputy help` | List the commands, or explain one | people with read access |
+    | `@deputy ping` | Check that Deputy is there, and how fast it answers | people with read access |
+
+    Write a command at the beginning of a line. `@deputy help <command>` tells more about one.
+    ");
     assert!(asked.has_reaction("deputy[bot]", "eyes"));
     world.end().await;
 }
@@ -18,7 +26,26 @@ async fn help_explains_one_command() {
     let world = World::new().await;
     let pr = world.pull_request().await;
     pr.comment(&world.grace, "/deputy help echo").await;
-    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"");
+    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @r#"
+    **`@deputy echo`**: Say back the words, as Deputy read them.
+
+    ```text
+    @deputy echo <words>...
+    ```
+
+    **Arguments**
+
+    - `<words>...`: What to say back.
+
+    **Who may use it:** people with write access.
+
+    **Examples**
+
+    ```text
+    @deputy echo hello
+    @deputy echo "two words" three
+    ```
+    "#);
     world.end().await;
 }
 
@@ -27,7 +54,13 @@ async fn echo_says_the_words_back_as_they_were_read() {
     let world = World::new().await;
     let pr = world.pull_request().await;
     pr.comment(&world.ada, "@deputy echo \"two words\" --three *four*").await;
-    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"");
+    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"
+    ```text
+    two words
+    --three
+    *four*
+    ```
+    ");
     world.end().await;
 }
 
@@ -46,7 +79,7 @@ async fn a_mistyped_command_is_answered_with_a_guess() {
     let world = World::new().await;
     let pr = world.pull_request().await;
     let asked = pr.comment(&world.ada, "@deputy pign").await;
-    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"");
+    insta::assert_snapshot!(world.reply_on(&pr, 0).await, @"I know no command `pign`. Did you mean `ping`? `@deputy help` lists all commands.");
     assert!(asked.has_reaction("deputy[bot]", "confused"));
     world.end().await;
 }
@@ -55,7 +88,11 @@ async fn a_mistyped_command_is_answered_with_a_guess() {
 async fn text_in_code_quotes_and_html_comments_is_no_command() {
     let world = World::new().await;
     let pr = world.pull_request().await;
-    pr.comment(&world.ada, "> @deputy ping\n\n`@deputy ping`\n\n```\n@deputy ping\n```\n<!--\n@deputy ping\n-->").await;
+    pr.comment(
+        &world.ada,
+        "> @deputy ping\n\n`@deputy ping`\n\n```\n@deputy ping\n```\n<!--\n@deputy ping\n-->",
+    )
+    .await;
     world.quiet().await;
     assert_eq!(pr.comments().len(), 1);
     world.end().await;

@@ -11,11 +11,7 @@ use crate::ports::{Acting, GitHubError, OnceKey, Reaction};
 
 /// Handles a comment event. Every command is recorded by its own key, so that a retry goes on where the last
 /// attempt stopped and never says a thing twice.
-pub(super) async fn hold(
-    deputy: &Deputy,
-    delivery: &Delivery,
-    attempt: Attempt,
-) -> Result<(), HandlerError> {
+pub(super) async fn hold(deputy: &Deputy, delivery: &Delivery, attempt: Attempt) -> Result<(), HandlerError> {
     let comment = deputy.payloads.comment(delivery).map_err(|error| HandlerError::Hopeless(error.into()))?;
     let Some(comment) = comment else { return Ok(()) };
     let lines = match plan(&deputy.vocabulary, &comment) {
@@ -75,9 +71,10 @@ impl Turn<'_> {
             | Parsed::UsageError { definition: Some(definition), .. } => {
                 (Some(definition.name), definition.permission)
             }
-            Parsed::Help { .. } | Parsed::Version { .. } | Parsed::UsageError { .. } | Parsed::Unknown { .. } => {
-                (None, Permission::Read)
-            }
+            Parsed::Help { .. }
+            | Parsed::Version { .. }
+            | Parsed::UsageError { .. }
+            | Parsed::Unknown { .. } => (None, Permission::Read),
         };
         let decision = self
             .deputy
@@ -103,12 +100,15 @@ impl Turn<'_> {
             return self.say(Reaction::Confused, &refusal.message(name)).await;
         }
         match parsed {
-            Parsed::Help { message, .. } | Parsed::Version { message } => self.say(Reaction::Eyes, &message).await,
+            Parsed::Help { message, .. } | Parsed::Version { message } => {
+                self.say(Reaction::Eyes, &message).await
+            }
             Parsed::UsageError { message, .. } | Parsed::Unknown { message, .. } => {
                 self.say(Reaction::Confused, &message).await
             }
             Parsed::Run { definition, matches, .. } => {
-                let command = self.deputy.commands.iter().find(|known| known.definition.name == definition.name);
+                let command =
+                    self.deputy.commands.iter().find(|known| known.definition.name == definition.name);
                 let command = command.expect("the vocabulary is made of the commands' own definitions");
                 self.react(Reaction::Eyes).await?;
                 let context = CommandContext {

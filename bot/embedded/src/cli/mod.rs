@@ -16,7 +16,13 @@ use crate::config::{Config, Problem};
 
 /// A GitHub App bot: answers commands in comments, durably, from one binary and one data folder.
 #[derive(Debug, Parser)]
-#[command(name = "deputy", version, propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "deputy",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -49,7 +49,8 @@ struct Outlook {
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let outcome = read(&arguments.file).and_then(|body| {
-        let vocabulary = crate::app::vocabulary(&arguments.mention).map_err(|error| format!("--mention: {error}"))?;
+        let vocabulary =
+            crate::app::vocabulary(&arguments.mention).map_err(|error| format!("--mention: {error}"))?;
         outcome(&vocabulary, &arguments.event, body)
     });
     match outcome {
@@ -93,7 +94,9 @@ fn outcome(vocabulary: &Vocabulary, event: &EventName, body: Vec<u8>) -> Result<
     let comment =
         deputy_github::comment(event, &delivery.body).map_err(|error| format!("{event}: {error}"))?;
     let (ignored, commands) = match &comment {
-        None if COMMENT_EVENTS.contain(event) => (Some("tells of no new or changed text".to_owned()), Vec::new()),
+        None if COMMENT_EVENTS.contain(event) => {
+            (Some("tells of no new or changed text".to_owned()), Vec::new())
+        }
         None => (Some("is no event that can hold commands".to_owned()), Vec::new()),
         Some(comment) => match plan(vocabulary, comment) {
             Plan::Ignored(reason) => (Some(reason.to_string()), Vec::new()),
@@ -107,9 +110,8 @@ fn outcome(vocabulary: &Vocabulary, event: &EventName, body: Vec<u8>) -> Result<
             CommentAction::Edited => "edited".to_owned(),
         })
     });
-    let handlers = crate::app::handlers_of(event)
-        .filter(|handler| *handler != COMMANDS || ignored.is_none())
-        .collect();
+    let handlers =
+        crate::app::handlers_of(event).filter(|handler| *handler != COMMANDS || ignored.is_none()).collect();
     Ok(Outcome { event: event.clone(), action, ignored, handlers, commands })
 }
 
@@ -119,9 +121,12 @@ fn outlook(vocabulary: &Vocabulary, line: &Line) -> Outlook {
         Parsed::Run { definition, args, .. } => {
             Outlook { name: definition.name.to_owned(), args, status: "run", message: None }
         }
-        Parsed::Help { message, .. } => {
-            Outlook { name: "help".to_owned(), args: behind_the_name(), status: "run", message: Some(message) }
-        }
+        Parsed::Help { message, .. } => Outlook {
+            name: "help".to_owned(),
+            args: behind_the_name(),
+            status: "run",
+            message: Some(message),
+        },
         Parsed::Version { message } => {
             Outlook { name: "version".to_owned(), args: Vec::new(), status: "run", message: Some(message) }
         }

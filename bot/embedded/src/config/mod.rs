@@ -13,8 +13,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use self::fields::{FIELDS, Field};
-pub use self::source::{Environment, Problem};
 use self::source::Source;
+pub use self::source::{Environment, Problem};
 
 /// Everything `deputy serve` needs to know.
 #[derive(Debug)]
@@ -132,7 +132,10 @@ fn check_mention(text: &str) -> Result<String, String> {
 fn check_filter(text: &str) -> Result<String, String> {
     match text.parse::<tracing_subscriber::filter::Targets>() {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("must be a level (error, warn, info, debug, trace) or pairs like `info,deputy=debug`".to_owned()),
+        Err(_) => {
+            Err("must be a level (error, warn, info, debug, trace) or pairs like `info,deputy=debug`"
+                .to_owned())
+        }
     }
 }
 

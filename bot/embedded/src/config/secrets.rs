@@ -5,9 +5,9 @@ use std::path::Path;
 use deputy_github::client::ClientConfig;
 use secrecy::SecretString;
 
+use super::GitHubConfig;
 use super::fields::{PRIVATE_KEY_VARIABLE, WEBHOOK_SECRETS_VARIABLE};
 use super::source::{Origin, Source};
-use super::GitHubConfig;
 
 /// GitHub advises random text; anything shorter than this can be guessed from one captured delivery.
 const SHORTEST_SECRET: usize = 16;

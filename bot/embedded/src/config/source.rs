@@ -64,7 +64,8 @@ impl<'a> Source<'a> {
             })?;
             table = text.parse::<Table>().map_err(|error| {
                 // Only the message and the line: the line's text could be a secret in the wrong place.
-                let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+                let line =
+                    error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
                 problem(format!("line {line}: {}", error.message()), "mend the TOML there")
             })?;
         }
@@ -133,7 +134,7 @@ impl<'a> Source<'a> {
         self.checked(key, |text| text.trim().parse().map_err(|_| format!("must be {expected}")))
     }
 
-    /// A path. In the file it is relative to the file, in the environment to where the server starts.
+    /// A path. In the environment it is relative to where the server starts, else to the file if there is one.
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         let found = self.find(key)?;
         let [text] = &found.values[..] else {
@@ -145,7 +146,7 @@ impl<'a> Source<'a> {
 
     pub(super) fn resolve(&self, path: &str, origin: Origin) -> PathBuf {
         match self.file.and_then(Path::parent) {
-            Some(folder) if origin == Origin::File => folder.join(path),
+            Some(folder) if origin != Origin::Environment => folder.join(path),
             _ => PathBuf::from(path),
         }
     }
@@ -205,9 +206,8 @@ fn text_of(value: &Value) -> Option<String> {
 
 fn nearest(key: &str) -> Option<&'static str> {
     let last = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
-    let score = |known: &'static str| {
-        strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, last(known)))
-    };
+    let score =
+        |known: &'static str| strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, last(known)));
     let best = FIELDS.iter().map(|field| field.key).max_by(|a, b| score(a).total_cmp(&score(b)))?;
     (score(best) > 0.8).then_some(best)
 }

@@ -16,9 +16,8 @@ fn load(toml: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, Vec<Pr
         std::fs::write(&path, text).unwrap();
         path
     });
-    let environment = |name: &str| {
-        variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
-    };
+    let environment =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     Config::load(file.as_deref(), &environment).map_err(|problems| {
         let folder = format!("{}/", folder.path().display());
         let clean = |text: String| text.replace(&folder, "");
@@ -97,7 +96,22 @@ fn everything_that_is_wrong_is_said_at_once_and_with_its_place() {
         webhook_secret = "hunter2hunter2hunter2"
         webhook_secret_files = ["nowhere"]
     "#;
-    insta::assert_snapshot!(shown(&load(Some(toml), &[("DEPUTY_LOG", "loud")]).unwrap_err()), @"");
+    insta::assert_snapshot!(shown(&load(Some(toml), &[("DEPUTY_LOG", "loud")]).unwrap_err()), @"
+    deputy.toml: github.webhook_secret: is no field of this file
+      hint: secrets do not belong in this file: name files in github.webhook_secret_files, or set DEPUTY_WEBHOOK_SECRETS
+    deputy.toml: listn: is no field of this file
+      hint: did you mean `listen`?
+    deputy.toml: mention: must look like a GitHub login: up to 39 letters, digits and single dashes
+      hint: The name that commands are addressed to: @deputy or /deputy.
+    deputy.toml: dedup_hours: must be at least 24
+      hint: GitHub offers redelivery for 3 days: leave it out for 72
+    deputy.toml: github.url: `http://example.com` is not https; only a GitHub on this machine (127.0.0.1, [::1], localhost) may do without
+      hint: GitHub, as people open it: https://HOST for a GitHub Enterprise Server.
+    deputy.toml: github.private_key_file: is not a PEM private key
+      hint: the file starts with -----BEGIN RSA PRIVATE KEY-----
+    deputy.toml: github.webhook_secret_files: nowhere: cannot be read: No such file or directory (os error 2)
+      hint: each file holds one secret, as the App's settings have it
+    ");
 }
 
 #[test]

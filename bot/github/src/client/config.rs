@@ -76,6 +76,11 @@ impl ClientConfig {
         Ok(Self { api, graphql, site, ..Self::default() })
     }
 
+    /// Whether anything is sent over TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.api.starts_with("https:") || self.site.starts_with("https:")
+    }
+
     /// Another deadline for a call with its waiting and retries.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {

@@ -88,7 +88,7 @@ impl Client {
     /// A client; nothing is sent yet.
     pub fn new(config: ClientConfig, app: App, users: Arc<dyn UserTokens>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            transport: transport::Transport::new(config.request_timeout),
+            transport: transport::Transport::new(&config),
             limits: limits::Limits::new(config.concurrency),
             etags: etags::ETags::default(),
             app: jwt::AppJwt::new(app.issuer, app.signer),

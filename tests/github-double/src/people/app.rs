@@ -107,12 +107,24 @@ impl AppBuilder {
     }
 
     fn add(self, state: &mut State) -> AppId {
-        let slug = slug(&self.name);
-        let bot = state.add_account(&format!("{slug}[bot]"), Kind::Bot);
         let owner = self.owner.unwrap_or_else(|| match state.account_by_login("app-owner") {
             Some(owner) => owner.id,
             None => state.add_account("app-owner", Kind::User),
         });
+        let events = self.events.into_iter().collect();
+        Self::add_from_manifest(state, &self.name, owner, self.permissions, events)
+    }
+
+    /// Makes an App with fresh key and secrets.
+    pub(crate) fn add_from_manifest(
+        state: &mut State,
+        name: &str,
+        owner: AccountId,
+        permissions: Permissions,
+        events: Vec<String>,
+    ) -> AppId {
+        let slug = slug(name);
+        let bot = state.add_account(&format!("{slug}[bot]"), Kind::Bot);
         let id = AppId(state.next_id());
         let hook_id = state.next_id();
         let key = AppKey::numbered(state.keys_given);
@@ -120,15 +132,18 @@ impl AppBuilder {
         let app = app::App {
             id,
             slug,
-            name: self.name,
+            name: name.to_owned(),
             owner,
             bot,
             client_id: random::token("Iv23li", 14),
             client_secret: random::hex(&random::bytes(20)),
             keys: vec![key],
-            permissions: self.permissions,
-            events: self.events,
+            permissions,
+            events: events.into_iter().collect(),
             webhook: Webhook { hook_id, url: None, secret: random::hex(&random::bytes(20)), form: false },
+            callback_urls: Vec::new(),
+            device_flow: false,
+            user_tokens_expire: true,
             created_at: state.now(),
         };
         state.apps.insert(id, app);

@@ -10,6 +10,7 @@ mod comment;
 mod discussion;
 mod installation;
 mod issue;
+mod login;
 mod repository;
 mod team;
 
@@ -19,5 +20,6 @@ pub use comment::{Comment, Reaction, Review};
 pub use discussion::Discussion;
 pub use installation::Installation;
 pub use issue::{Issue, IssueBuilder};
+pub use login::UserTokens;
 pub use repository::{PullRequestBuilder, Repository};
 pub use team::Team;

@@ -140,6 +140,15 @@ impl Repository {
         known.then(|| Issue { hub: Arc::clone(&self.hub), repository: self.id, number })
     }
 
+    /// All issues and pull requests, oldest first.
+    pub fn issues(&self) -> Vec<Issue> {
+        let numbers: Vec<u64> = self.hub.read(|state| {
+            state.issues.keys().filter(|(id, _)| *id == self.id).map(|(_, number)| *number).collect()
+        });
+        let issue = |number| Issue { hub: Arc::clone(&self.hub), repository: self.id, number };
+        numbers.into_iter().map(issue).collect()
+    }
+
     /// Comments on a commit.
     pub async fn comment_on_commit(&self, user: &User, commit: &Sha, body: &str) -> Comment {
         let new = NewComment {

@@ -5,13 +5,16 @@ mod commit_comments;
 mod deliveries;
 mod issue_comments;
 mod issues;
+mod manifests;
 mod meta;
+mod oauth_applications;
 mod organizations;
 mod pulls;
 mod reactions;
 mod repositories;
 mod review_comments;
 mod reviews;
+mod user_installations;
 
 use crate::http::route::Route;
 
@@ -22,11 +25,14 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     deliveries::ROUTES,
     issue_comments::ROUTES,
     issues::ROUTES,
+    manifests::ROUTES,
     meta::ROUTES,
+    oauth_applications::ROUTES,
     organizations::ROUTES,
     pulls::ROUTES,
     reactions::ROUTES,
     repositories::ROUTES,
     review_comments::ROUTES,
     reviews::ROUTES,
+    user_installations::ROUTES,
 ];

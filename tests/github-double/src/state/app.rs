@@ -55,6 +55,10 @@ pub(crate) struct App {
     pub(crate) permissions: Permissions,
     pub(crate) events: BTreeSet<String>,
     pub(crate) webhook: Webhook,
+    /// Where logins may come back to.
+    pub(crate) callback_urls: Vec<String>,
+    pub(crate) device_flow: bool,
+    pub(crate) user_tokens_expire: bool,
     pub(crate) created_at: Moment,
 }
 

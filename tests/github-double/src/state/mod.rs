@@ -6,6 +6,7 @@ pub(crate) mod comment;
 pub(crate) mod delivery;
 pub(crate) mod discussion;
 pub(crate) mod issue;
+pub(crate) mod oauth;
 pub(crate) mod reaction;
 pub(crate) mod repository;
 pub(crate) mod token;
@@ -42,6 +43,7 @@ pub(crate) struct State {
     pub(crate) apps: BTreeMap<AppId, app::App>,
     pub(crate) installations: BTreeMap<InstallationId, app::Installation>,
     pub(crate) tokens: BTreeMap<String, token::Token>,
+    pub(crate) oauth: oauth::OAuth,
     /// How many App keys were handed out, so that each is another.
     pub(crate) keys_given: usize,
     /// How often a comment was edited; its times alone cannot tell within one second.
@@ -73,6 +75,7 @@ impl State {
             apps: BTreeMap::new(),
             installations: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            oauth: oauth::OAuth::default(),
             keys_given: 0,
             edits: BTreeMap::new(),
             deliveries: BTreeMap::new(),

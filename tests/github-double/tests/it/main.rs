@@ -3,6 +3,8 @@
 mod conversations;
 mod credentials;
 mod graphql;
+mod login;
+mod manifest;
 mod permissions;
 mod rest;
 mod strictness;

@@ -170,3 +170,33 @@ fn a_violation_does_not_hide_the_panic_that_came_first() {
     }));
     assert_eq!(outcome.unwrap_err().downcast_ref::<&str>(), Some(&"first"));
 }
+
+#[tokio::test]
+#[ignore = "prints what the checks cost; run it by name"]
+async fn what_the_checks_cost() {
+    let started = std::time::Instant::now();
+    let world = World::new().await;
+    println!("start: {:?}", started.elapsed());
+    let receiver = Receiver::start().await;
+    world.app.send_webhooks_to(&receiver.url);
+    let issue = world.shop.issue("Hello").by(&world.ada).open().await;
+    let token = format!("Bearer {}", world.installation.token());
+    for round in ["first", "second", "third"] {
+        let started = std::time::Instant::now();
+        world.ask_with(&token, "GET", "/repos/acme/shop/issues/1", Value::Null).await;
+        println!("{round} request: {:?}", started.elapsed());
+        let started = std::time::Instant::now();
+        issue.comment(&world.ada, "x").await;
+        println!("{round} webhook: {:?}", started.elapsed());
+    }
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        world.ask_with(&token, "GET", "/repos/acme/shop/issues/1", Value::Null).await;
+    }
+    println!("100 requests: {:?}", started.elapsed());
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        issue.comment(&world.ada, "x").await;
+    }
+    println!("100 webhooks: {:?}", started.elapsed());
+}
