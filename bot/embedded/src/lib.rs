@@ -13,6 +13,7 @@
 
 mod accept;
 mod archive;
+mod attempt;
 mod checkpoint;
 mod dead_letters;
 mod dedup;
@@ -27,6 +28,7 @@ mod lane;
 mod lease;
 mod once;
 mod options;
+mod pace;
 mod readers;
 mod retry;
 mod schema;
