@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::ids::{CommentId, InstallationId, Number, RepositoryId, UserId};
+use crate::ids::{AppId, CommentId, InstallationId, Number, RepositoryId, UserId};
 
 /// Something a person wrote, with where it stands and who did it. Borrows from the payload where it can.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub struct Comment<'a> {
     pub author: Account<'a>,
     /// Who did what the event tells of. On an edit this can be somebody else: triage rights are enough.
     pub sender: Account<'a>,
+    /// The App that wrote it with the author's token, where GitHub says so. What Deputy writes as a person
+    /// comes back as that person's comment; only this tells it apart from what they typed.
+    pub via_app: Option<AppId>,
     /// The Markdown, up to 65,536 characters. Empty where GitHub says `null`.
     pub body: Cow<'a, str>,
     /// On an edit that changed the text, what stood there before.

@@ -110,6 +110,9 @@ pub(crate) fn end_all(connection: &Connection, shared: &Shared) -> rusqlite::Res
     for row in &leased {
         interrupt(&transaction, shared, *row, now)?;
     }
+    // Whoever ran something once is gone with its process, too. Without this, a command that was being answered
+    // would wait for its lease to end although nobody holds it.
+    transaction.execute("UPDATE once SET lease = NULL WHERE lease IS NOT NULL", ())?;
     transaction.commit()?;
     if !leased.is_empty() {
         tracing::info!(rows = leased.len(), "took back the work that the last process had not finished");

@@ -12,9 +12,12 @@
 )]
 
 mod accept;
+pub mod app;
 mod archive;
 mod attempt;
 mod checkpoint;
+pub mod cli;
+pub mod config;
 mod dead_letters;
 mod dedup;
 mod door;
@@ -26,6 +29,7 @@ mod inbox;
 mod intake;
 mod lane;
 mod lease;
+pub mod log;
 mod once;
 mod options;
 mod pace;

@@ -3,6 +3,7 @@
 //! No type of an SDK or a database crosses a port. Adapters repeat the file names, and every adapter passes
 //! the same suite in [`contract`](crate::contract).
 
+mod app_signer;
 mod archive;
 mod clock;
 mod dead_letters;
@@ -10,7 +11,9 @@ mod failure;
 mod github;
 mod inbox;
 mod once;
+mod payloads;
 
+pub use app_signer::{AppSigner, AppSignerError};
 pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Page};
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError};
@@ -18,3 +21,4 @@ pub use failure::Permanent;
 pub use github::{Acting, GitHub, GitHubError, PostedComment, Reaction};
 pub use inbox::{Accepted, Inbox, InboxError};
 pub use once::{Begin, Lease, Once, OnceError, OnceKey};
+pub use payloads::{PayloadError, Payloads};
