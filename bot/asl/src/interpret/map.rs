@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::flow::Io;
-use super::states::plain;
+use super::states::{plain, whole_number};
 use super::{Failure, Flow, Machine};
 use crate::context::{ContextSource, MapItem};
 use crate::effect::{Batch, Effect, ItemSource, MapRunRequest, ReaderRequest, ResultWriterRequest};
@@ -105,14 +105,19 @@ impl<'a> Machine<'a> {
             Some(Number::Path(path)) => self
                 .with_environment(strand, Io::input(input), |environment| {
                     let found = environment.select(path)?;
-                    let number =
-                        super::states::whole_number(&found).and_then(|number| u64::try_from(number).ok());
-                    number.ok_or_else(|| {
+                    let number = whole_number(&found).ok_or_else(|| {
                         Fault::runtime(format!(
                             "The {field}Path field refers to value \"{}\" which is not a valid integer: {}",
                             plain(&found),
                             path.text
                         ))
+                    })?;
+                    u64::try_from(number).map_err(|_| {
+                        Fault::runtime(if field == "MaxConcurrency" {
+                            format!("Expected non-negative integer for {field}, got '{number}' instead.")
+                        } else {
+                            format!("{field} cannot be negative.")
+                        })
                     })
                 })
                 .map(Some),
@@ -145,13 +150,17 @@ impl<'a> Machine<'a> {
                         Value::String(text) => text.parse().ok(),
                         _ => None,
                     };
-                    number.filter(|number| within(*number)).ok_or_else(|| {
+                    let number = number.ok_or_else(|| {
                         Fault::runtime(format!(
-                            "The {field}Path field refers to value \"{}\" which is not a valid percentage: {}",
+                            "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
                             plain(&found),
                             path.text
                         ))
-                    })
+                    })?;
+                    if within(number) {
+                        return Ok(number);
+                    }
+                    Err(Fault::runtime(format!("{field} must be between 0 and 100.")))
                 })
                 .map(Some),
             Some(Number::Expression(template)) => {
@@ -222,6 +231,10 @@ impl<'a> Machine<'a> {
                 let mut config = reader.config.clone();
                 if let Some(number) = self.max_items(strand, reader.max_items.as_ref(), input)? {
                     config.insert("MaxItems".into(), number);
+                }
+                if let Some(Number::Path(path)) = &reader.max_items {
+                    // What is wrong with the value is said when the items are read, and names the path.
+                    config.insert("MaxItemsPath".into(), path.text.as_ref().into());
                 }
                 // How many items there are shows only after reading.
                 (
