@@ -86,7 +86,11 @@ impl<'a> Machine<'a> {
     /// A failed evaluation becomes the state's failure; those of JSONata are events of their own.
     pub(super) fn fault(&mut self, strand: &mut Strand, fault: Fault) -> Failure {
         let definition = self.definition(strand);
-        let cause = fault.sentence(&definition.name, strand.entered);
+        // A state that is tried by itself has no history to refer to.
+        let cause = match self.trace {
+            Some(_) => fault.cause.as_str().into(),
+            None => fault.sentence(&definition.name, strand.entered),
+        };
         if fault.error == crate::evaluate::QUERY_EVALUATION_ERROR {
             // What fails while the state is being entered hangs on the event before its entry.
             let at_entry = !fault.after_entry && strand.previous == strand.entered;

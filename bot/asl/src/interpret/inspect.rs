@@ -32,6 +32,8 @@ pub struct Probe {
     pub mock: Option<Mock>,
     /// How many times each retrier has been used before.
     pub retry_count: u32,
+    /// How many iterations of a Map state are to count as failed, besides what the mock says.
+    pub failed_iterations: u64,
     /// The time.
     pub at: Timestamp,
     /// For UUIDs, random numbers and tokens.
@@ -145,7 +147,7 @@ pub fn inspect(program: &Program, probe: &Probe) -> Inspection {
     machine.note(|trace| trace.input = Some(probe.info.input.clone()));
     let begun = machine.work(id, &mut strand, definition);
     let result = match begun {
-        Ok(Flow::Wait) => machine.mocked(&mut strand, definition, probe.mock.as_ref()),
+        Ok(Flow::Wait) => machine.mocked(&mut strand, definition, probe),
         other => other.map(Some),
     };
     let verdict = match result {
@@ -179,9 +181,13 @@ impl<'a> Machine<'a> {
         &mut self,
         strand: &mut Strand,
         definition: &'a StateDefinition,
-        mock: Option<&Mock>,
+        probe: &Probe,
     ) -> Result<Option<Flow>, Failure> {
-        let flow = match (mock, &definition.kind) {
+        let tolerated = self.trace.as_ref().and_then(|trace| trace.tolerated_failure_count);
+        if tolerated.is_some_and(|tolerated| probe.failed_iterations > tolerated) {
+            return Err(Failure { details: crate::map_run::threshold_exceeded(), heartbeat: false });
+        }
+        let flow = match (probe.mock.as_ref(), &definition.kind) {
             (_, Kind::Wait(_)) => self.wait_is_over(strand, definition)?,
             (None, _) => return Ok(None),
             (Some(Mock::Result(result)), Kind::Task(_)) => self.task_succeeded(strand, definition, result)?,

@@ -83,7 +83,9 @@ impl<'a> Machine<'a> {
             }
             Items::Input => Fault::runtime("Reference path \"$\" must point to array."),
             Items::Path(path) => {
-                Fault::runtime(format!("Reference path \"{}\" must point to array.", path.text))
+                // AWS names a path into the context object as seen from there.
+                let text = if path.text.starts_with("$$") { &path.text[1..] } else { &path.text };
+                Fault::runtime(format!("Reference path \"{text}\" must point to array."))
             }
         };
         self.fault(strand, fault)
