@@ -110,6 +110,52 @@ pub struct Trace {
     pub catch_index: Option<usize>,
 }
 
+impl Trace {
+    /// AWS's `inspectionData`, documents as texts.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut data = serde_json::Map::new();
+        let documents = [
+            ("input", &self.input),
+            ("afterInputPath", &self.after_input_path),
+            ("afterParameters", &self.after_parameters),
+            ("afterArguments", &self.after_arguments),
+            ("afterItemsPath", &self.after_items_path),
+            ("result", &self.result),
+            ("afterResultSelector", &self.after_result_selector),
+            ("afterResultPath", &self.after_result_path),
+        ];
+        for (name, document) in documents {
+            if let Some(document) = document {
+                data.insert(name.into(), document.text().into());
+            }
+        }
+        if let Some(number) = self.max_concurrency {
+            data.insert("maxConcurrency".into(), number.into());
+        }
+        if let Some(number) = self.tolerated_failure_count {
+            data.insert("toleratedFailureCount".into(), number.into());
+        }
+        if let Some(number) = self.tolerated_failure_percentage {
+            data.insert("toleratedFailurePercentage".into(), number.into());
+        }
+        let mut error = serde_json::Map::new();
+        if let Some(index) = self.retry_index {
+            error.insert("retryIndex".into(), index.into());
+        }
+        if let Some(seconds) = self.retry_backoff_seconds {
+            #[allow(clippy::cast_possible_truncation)] // Bounded by a year.
+            error.insert("retryBackoffIntervalSeconds".into(), (seconds.round() as i64).into());
+        }
+        if let Some(index) = self.catch_index {
+            error.insert("catchIndex".into(), index.into());
+        }
+        if !error.is_empty() {
+            data.insert("errorDetails".into(), serde_json::Value::Object(error));
+        }
+        serde_json::Value::Object(data)
+    }
+}
+
 /// Runs one state as far as `probe` goes. Waits are over at once.
 pub fn inspect(program: &Program, probe: &Probe) -> Inspection {
     let mut machine = Machine {

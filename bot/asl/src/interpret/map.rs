@@ -26,19 +26,29 @@ impl<'a> Machine<'a> {
         map: &'a MapState,
     ) -> Result<Flow, Failure> {
         let input = self.effective_input(strand, definition)?;
-        let max_concurrency = self.whole(strand, map.max_concurrency.as_ref(), &input, "MaxConcurrency")?;
-        self.note(|trace| trace.max_concurrency = Some(max_concurrency.unwrap_or(0)));
-        let max_concurrency = max_concurrency.map_or(0, |number| u32::try_from(number).unwrap_or(u32::MAX));
         match &map.mode {
             MapMode::Inline => {
                 let items = self.items(strand, map, &input)?;
                 let items = items_of(items).ok_or_else(|| self.no_items(strand, map, &input))?;
+                let max_concurrency = self.max_concurrency(strand, map, &input)?;
                 self.begin_iterations(id, strand, definition, items, max_concurrency)
             }
             MapMode::Distributed(distributed) => {
+                let max_concurrency = self.max_concurrency(strand, map, &input)?;
                 self.begin_map_run(id, strand, definition, map, distributed, &input, max_concurrency)
             }
         }
+    }
+
+    fn max_concurrency(
+        &mut self,
+        strand: &mut Strand,
+        map: &MapState,
+        input: &Payload,
+    ) -> Result<u32, Failure> {
+        let number = self.whole(strand, map.max_concurrency.as_ref(), input, "MaxConcurrency")?.unwrap_or(0);
+        self.note(|trace| trace.max_concurrency = Some(number));
+        Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
     /// The document that holds the items.
@@ -49,7 +59,9 @@ impl<'a> Machine<'a> {
                 let found = self.with_environment(strand, Io::input(input), |environment| {
                     environment.select(path).map(|found| Payload::from(found.into_owned()))
                 })?;
-                self.note(|trace| trace.after_items_path = Some(found.clone()));
+                if found.value().is_array() {
+                    self.note(|trace| trace.after_items_path = Some(found.clone()));
+                }
                 Ok(found)
             }
             Items::Template(template) => self.evaluate(strand, template, Io::input(input)),

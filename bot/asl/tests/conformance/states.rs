@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::compare::Wildcards;
 
 /// The first difference of a case; nothing when the case is about the API rather than the language.
-pub fn run(case: &Value) -> Option<Option<String>> {
+pub fn run(case: &Value) -> Option<Result<(), String>> {
     let (request, expect) = (&case["request"], &case["expect"]);
     expect["status"].as_str()?;
     let definition = request["definition"].to_string();
@@ -19,7 +19,7 @@ pub fn run(case: &Value) -> Option<Option<String>> {
         Program::parse_state(&definition, name, ExecutionType::Standard)
     };
     let Some(program) = report.program else {
-        return Some(Some(format!("refused: {:?}", report.diagnostics)));
+        return Some(Err(format!("refused: {:?}", report.diagnostics)));
     };
     let (workflow, state) = program.find_state(name)?;
     let mut info = super::info(case);
@@ -77,10 +77,13 @@ pub fn run(case: &Value) -> Option<Option<String>> {
     }
     let mut expected = expect.clone();
     let members = expected.as_object_mut()?;
-    members.retain(|key, _| matches!(key.as_str(), "status" | "output" | "error" | "cause" | "nextState"));
-    Some(
-        Wildcards::of_case(case)
-            .difference(&expected, &actual)
-            .map(|path| format!("{path}: expected {expected} got {actual}")),
-    )
+    let data = members.contains_key("inspectionData");
+    members.retain(|key, _| {
+        matches!(key.as_str(), "status" | "output" | "error" | "cause" | "nextState" | "inspectionData")
+    });
+    if data {
+        actual["inspectionData"] = inspection.trace.to_json();
+    }
+    let difference = Wildcards::of_case(case).difference(&expected, &actual);
+    Some(difference.map_or(Ok(()), |path| Err(format!("{path}: expected {expected} got {actual}"))))
 }
