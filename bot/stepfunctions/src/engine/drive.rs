@@ -137,6 +137,18 @@ impl Core {
         }
     }
 
+    /// Stops doing a task that is over.
+    pub(crate) fn give_up_if_closed(&mut self, id: ExecutionId, task: TaskId) {
+        let Some(instance) = self.hot.get(&id) else { return };
+        let machine = instance.origin.machine;
+        if !instance.tasks.contains_key(&task)
+            && let Some(handle) = self.under_way.remove(&(id, task))
+        {
+            handle.abort();
+            self.lines.release(machine);
+        }
+    }
+
     /// What a task came to becomes an event.
     pub(crate) fn report(&mut self, id: ExecutionId, task: TaskId, result: TaskResult) {
         let Some(instance) = self.load(id) else { return };
