@@ -148,8 +148,8 @@ fn worker(client: Client, case: Case) -> Option<impl Future<Output = ()> + Send>
         } else if event.ends_with("Failed") {
             let mut answer = Map::from_iter([("taskToken".to_owned(), token)]);
             for name in ["error", "cause"] {
-                if result[name].is_string() {
-                    answer.insert(name.into(), result[name].clone());
+                if !result[name].is_null() {
+                    answer.insert(name.into(), text_of(&result[name]).into());
                 }
             }
             let _ = client.call("SendTaskFailure", &Value::Object(answer)).await;

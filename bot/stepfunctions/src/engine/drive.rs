@@ -54,7 +54,8 @@ impl Core {
             Action::Dispatch(request) => {
                 self.learn_token(instance, &request);
                 if instance.origin.is_express() {
-                    self.dispatch(id, machine, request);
+                    // Nothing of it is durable, so there is nothing to wait for.
+                    self.lines.push(Due { id, machine, request });
                 } else {
                     self.gathering.then(After::Dispatch { id, machine, request });
                 }
