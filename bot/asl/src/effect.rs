@@ -39,6 +39,12 @@ pub enum Effect {
         /// Which one.
         map_run: MapRunId,
     },
+    /// Run again what failed in a distributed map that began before the execution was redriven; see
+    /// [`MapRun::redrive`](crate::map_run::MapRun::redrive).
+    RedriveMapRun {
+        /// Which one.
+        map_run: MapRunId,
+    },
     /// There is more to do at once: send [`Continue`](crate::EventKind::Continue). A step is bounded, so that a
     /// definition that never waits cannot take a thread for itself.
     Continue,
@@ -128,7 +134,7 @@ pub struct MapRunRequest {
     pub state: Arc<str>,
     /// Where the state stands; see [`TaskRequest::path`].
     pub path: String,
-    /// The item processor: start each child with [`Execution::start`](crate::Execution::start) on it.
+    /// The item processor: each child is an [`Execution::of_workflow`](crate::Execution::of_workflow) of it.
     pub processor: WorkflowId,
     /// Whether children are Standard or Express.
     pub execution_type: ExecutionType,
@@ -157,7 +163,7 @@ pub struct MapRunRequest {
 pub enum ItemSource {
     /// From the state's input: a JSON array, or an object whose members are the items.
     Input(Payload),
-    /// From outside: fetch, then hand over with [`MapRun::read`](crate::map_run::MapRun::read).
+    /// From outside: fetch, then hand over to [`MapRun::new`](crate::map_run::MapRun::new).
     Reader(ReaderRequest),
 }
 

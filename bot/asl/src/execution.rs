@@ -183,7 +183,11 @@ pub(crate) enum Phase {
     /// Waits for a distributed map.
     MapRun { map_run: MapRunId, arn: Arc<str> },
     /// The execution ended here without success; a redrive resumes here.
-    Stopped { error: Option<ErrorDetails> },
+    Stopped {
+        error: Option<ErrorDetails>,
+        /// The distributed map that goes on, if it was one.
+        map_run: Option<(MapRunId, Arc<str>)>,
+    },
     /// Done, kept only while others of a failed execution may be redriven.
     Done,
 }

@@ -144,8 +144,8 @@ impl Expression {
         &self.parsed.text
     }
 
-    /// The names of the variables and functions that the text mentions, without `$`; perhaps too many, as
-    /// those in texts and comments count.
+    /// Whether the text mentions the variable or function of that name, without `$`; a mention in a text or a
+    /// comment counts, too.
     pub fn mentions(&self, name: &str) -> bool {
         self.parsed.references.mentions(name)
     }

@@ -7,6 +7,7 @@ use super::{Failure, Flow, Machine};
 use crate::effect::{Effect, Outcome};
 use crate::entropy::Derived;
 use crate::evaluate::{DATA_LIMIT_EXCEEDED, HEARTBEAT_TIMEOUT, RUNTIME, TIMEOUT};
+use crate::event::MapRunId;
 use crate::execution::{Phase, Status, Strand, StrandId};
 use crate::history::{Details, ErrorDetails};
 use crate::intrinsics::Entropy as _;
@@ -38,10 +39,11 @@ impl<'a> Machine<'a> {
             Kind::Map(_) => strand.previous = self.emit(strand.previous, Details::MapStateFailed),
             _ => {}
         }
-        let catcher = definition.catch.iter().find(|catcher| failure.matches(&catcher.errors));
-        match catcher {
+        let index = definition.catch.iter().position(|catcher| failure.matches(&catcher.errors));
+        match index.map(|index| (index, &definition.catch[index])) {
             None => Flow::Fail(failure),
-            Some(catcher) => {
+            Some((index, catcher)) => {
+                self.note(|trace| trace.catch_index = Some(index));
                 self.forget_children(strand);
                 self.catch(strand, definition, catcher, &failure).unwrap_or_else(Flow::Fail)
             }
@@ -65,7 +67,12 @@ impl<'a> Machine<'a> {
             return None;
         }
         strand.retries[index] = used + 1;
-        Some(self.now + delay(retrier, used, &mut self.entropy))
+        let delay = delay(retrier, used, &mut self.entropy);
+        self.note(|trace| {
+            trace.retry_index = Some(index);
+            trace.retry_backoff_seconds = Some(delay.as_secs_f64());
+        });
+        Some(self.now + delay)
     }
 
     fn catch(
@@ -121,7 +128,8 @@ impl<'a> Machine<'a> {
     /// Keeps a failed strand for a redrive. One that waits for children is resumed through them.
     fn park(&mut self, id: StrandId, mut strand: Strand, failure: &Failure) {
         if !matches!(strand.phase, Phase::Joining(_)) {
-            strand.phase = Phase::Stopped { error: Some(failure.details.clone()) };
+            let map_run = strand.phase.map_run();
+            strand.phase = Phase::Stopped { error: Some(failure.details.clone()), map_run };
         }
         self.execution.strands.insert(id, strand);
     }
@@ -163,7 +171,8 @@ impl<'a> Machine<'a> {
     fn abort_strand(&mut self, id: StrandId) {
         let Some(mut strand) = self.execution.strands.remove(&id) else { return };
         let begun = strand.entered > 0;
-        let phase = std::mem::replace(&mut strand.phase, Phase::Stopped { error: None });
+        let stopped = Phase::Stopped { error: None, map_run: strand.phase.map_run() };
+        let phase = std::mem::replace(&mut strand.phase, stopped);
         match phase {
             Phase::Joining(join) => {
                 for child in join.running.values() {
@@ -171,7 +180,7 @@ impl<'a> Machine<'a> {
                 }
                 strand.phase = Phase::Joining(join);
             }
-            Phase::Stopped { error } => strand.phase = Phase::Stopped { error },
+            stopped @ Phase::Stopped { .. } => strand.phase = stopped,
             // A strand that has not begun has nothing to record, and begins anew on a redrive.
             Phase::Entering if !begun => strand.phase = Phase::Entering,
             other => self.let_go(&other),
@@ -235,7 +244,8 @@ impl<'a> Machine<'a> {
         let ids: Vec<StrandId> = self.execution.strands.keys().copied().collect();
         for id in ids {
             let Some(mut strand) = self.execution.strands.remove(&id) else { continue };
-            let phase = std::mem::replace(&mut strand.phase, Phase::Stopped { error: None });
+            let stopped = Phase::Stopped { error: None, map_run: strand.phase.map_run() };
+            let phase = std::mem::replace(&mut strand.phase, stopped);
             match phase {
                 Phase::Joining(_) | Phase::Stopped { .. } | Phase::Entering | Phase::Done => {
                     strand.phase = phase;
@@ -255,9 +265,9 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn abort_execution(&mut self, details: ErrorDetails) {
-        let previous = self.execution.last_event;
         self.stop_all();
-        self.emit(previous, Details::ExecutionAborted(details.clone()));
+        // What comes from outside follows nothing.
+        self.emit(0, Details::ExecutionAborted(details.clone()));
         let ErrorDetails { error, cause } = details;
         self.complete(Status::Aborted, Outcome::Aborted { error, cause });
     }
@@ -297,19 +307,51 @@ impl<'a> Machine<'a> {
         if let Some(seconds) = self.program.timeout_seconds {
             self.execution.machine_timer = Some(self.set_timer(self.now.plus_seconds(seconds)));
         }
-        let program = self.program;
-        for (id, strand) in &mut self.execution.strands {
-            if matches!(strand.phase, Phase::Stopped { .. }) {
-                let kind = program.state(strand.workflow, strand.state).state_type();
-                let waits =
-                    matches!(kind, StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map);
-                strand.phase = if waits { Phase::Again } else { Phase::Entering };
-                strand.retries.clear();
-                strand.previous = redriven;
-            }
-            if matches!(strand.phase, Phase::Entering | Phase::Again) {
-                self.execution.ready.push_back(*id);
-            }
+        let ids: Vec<StrandId> = self.execution.strands.keys().copied().collect();
+        for id in ids {
+            self.redrive_strand(id, redriven);
+        }
+    }
+
+    fn redrive_strand(&mut self, id: StrandId, redriven: u64) {
+        let Some(mut strand) = self.execution.strands.remove(&id) else { return };
+        if let Phase::Stopped { map_run, .. } = &mut strand.phase {
+            let map_run = map_run.take();
+            strand.retries.clear();
+            strand.previous = redriven;
+            let kind = self.definition(&strand).state_type();
+            strand.phase = match map_run {
+                Some((map_run, arn)) => {
+                    let redrive_count = self.execution.redrives;
+                    strand.previous =
+                        self.emit(redriven, Details::MapRunRedriven { arn: arn.clone(), redrive_count });
+                    self.execution.map_runs.insert(map_run, id);
+                    self.effects.push(Effect::RedriveMapRun { map_run });
+                    Phase::MapRun { map_run, arn }
+                }
+                // Only states that wait remain entered; the others begin anew.
+                None if matches!(
+                    kind,
+                    StateType::Task | StateType::Wait | StateType::Parallel | StateType::Map
+                ) =>
+                {
+                    Phase::Again
+                }
+                None => Phase::Entering,
+            };
+        }
+        if matches!(strand.phase, Phase::Entering | Phase::Again) {
+            self.execution.ready.push_back(id);
+        }
+        self.execution.strands.insert(id, strand);
+    }
+}
+
+impl Phase {
+    fn map_run(&self) -> Option<(MapRunId, Arc<str>)> {
+        match self {
+            Self::MapRun { map_run, arn } => Some((*map_run, arn.clone())),
+            _ => None,
         }
     }
 }

@@ -53,7 +53,10 @@ impl<'a> Machine<'a> {
             token: token.as_ref(),
             item: strand.item.as_deref(),
         };
-        let context = LazyContext::new(source);
+        let context = match &self.context {
+            Some(context) => LazyContext::built(context.value().clone()),
+            None => LazyContext::new(source),
+        };
         let mut environment = Environment {
             input: io.input.value(),
             context: &context,
@@ -83,7 +86,11 @@ impl<'a> Machine<'a> {
     /// A failed evaluation becomes the state's failure; those of JSONata are events of their own.
     pub(super) fn fault(&mut self, strand: &mut Strand, fault: Fault) -> Failure {
         let definition = self.definition(strand);
-        let cause = fault.sentence(&definition.name, strand.entered);
+        // A state that is tried by itself has no history to refer to.
+        let cause = match self.trace {
+            Some(_) => fault.cause.as_str().into(),
+            None => fault.sentence(&definition.name, strand.entered),
+        };
         if fault.error == crate::evaluate::QUERY_EVALUATION_ERROR {
             // What fails while the state is being entered hangs on the event before its entry.
             let at_entry = !fault.after_entry && strand.previous == strand.entered;
@@ -106,7 +113,13 @@ impl<'a> Machine<'a> {
         definition: &'a StateDefinition,
     ) -> Result<Payload, Failure> {
         let input = strand.input.clone();
-        self.select(strand, &definition.io.input, input)
+        let selected = self.select(strand, &definition.io.input, input)?;
+        // AWS shows this stage of every type but Parallel.
+        let shown = !matches!(definition.kind, Kind::Parallel { .. });
+        if shown && definition.query_language == QueryLanguage::JsonPath {
+            self.note(|trace| trace.after_input_path = Some(selected.clone()));
+        }
+        Ok(selected)
     }
 
     /// The output after `OutputPath`.
@@ -173,8 +186,15 @@ impl<'a> Machine<'a> {
                     Some(selector) => self.evaluate(strand, selector, Io::input(&result))?,
                     None => result,
                 };
+                let has_result = !matches!(definition.kind, Kind::Succeed);
+                if has_result {
+                    self.note(|trace| trace.after_result_selector = Some(selected.clone()));
+                }
                 let assigned = self.assign(strand, definition.assign.as_ref(), Io::input(&selected))?;
                 let placed = self.place(strand, &definition.io.result, selected)?;
+                if has_result {
+                    self.note(|trace| trace.after_result_path = Some(placed.clone()));
+                }
                 (self.select_output(strand, definition, placed)?, assigned)
             }
         };
@@ -222,6 +242,7 @@ impl<'a> Machine<'a> {
     ) -> Result<Flow, Failure> {
         Self::check_size(definition, &output)?;
         if let Some(assigned) = &assigned {
+            self.note(|trace| trace.assigned.clone_from(assigned));
             strand.variables.assign(assigned);
         }
         let details = Details::StateExited {

@@ -2,6 +2,7 @@
 
 mod failure;
 mod flow;
+mod inspect;
 mod join;
 mod map;
 mod states;
@@ -9,11 +10,14 @@ mod tasks;
 
 use std::sync::Arc;
 
+pub use self::inspect::{Inspection, Mock, Probe, Trace, Verdict, inspect};
+
 use crate::effect::{Effect, Outcome};
 use crate::entropy::Derived;
 use crate::event::{Event, EventKind, TimerId};
 use crate::execution::{Execution, Phase, Status, Strand, StrandId, Variables};
 use crate::history::{Details, ErrorDetails, HistoryEvent, MAX_HISTORY_EVENTS};
+use crate::payload::Payload;
 use crate::program::{ExecutionType, Program, StateDefinition};
 use crate::time::Timestamp;
 
@@ -45,6 +49,8 @@ pub fn step(program: &Program, execution: Execution, event: &Event) -> Step {
         effects: Vec::new(),
         fuel: TRANSITIONS_PER_STEP,
         overflow: None,
+        trace: None,
+        context: None,
     };
     machine.accept(&event.kind);
     machine.run();
@@ -62,6 +68,10 @@ struct Machine<'a> {
     fuel: u32,
     /// How many effects there were when the history was full.
     overflow: Option<usize>,
+    /// The stages of a state's data, when one state is tried by itself.
+    trace: Option<Box<Trace>>,
+    /// The context object to use instead of the execution's own.
+    context: Option<Payload>,
 }
 
 /// What becomes of a strand after a piece of work.

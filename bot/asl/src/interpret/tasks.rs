@@ -12,7 +12,7 @@ use crate::event::{EventKind, FailureStage, TaskId};
 use crate::execution::{OpenTask, Phase, Strand, StrandId};
 use crate::history::{Details, ErrorDetails};
 use crate::payload::Payload;
-use crate::program::{Integration, Number, StateDefinition, Task};
+use crate::program::{Integration, Number, QueryLanguage, StateDefinition, Task};
 
 impl<'a> Machine<'a> {
     pub(super) fn schedule_task(
@@ -38,6 +38,10 @@ impl<'a> Machine<'a> {
             Some(parameters) => self.evaluate(strand, parameters, Io::input(&input))?,
             None => input.clone(),
         };
+        match definition.query_language {
+            QueryLanguage::JsonPath => self.note(|trace| trace.after_parameters = Some(parameters.clone())),
+            QueryLanguage::Jsonata => self.note(|trace| trace.after_arguments = Some(parameters.clone())),
+        }
         let timeout_seconds = self.seconds(strand, task.timeout.as_ref(), &input, "TimeoutSeconds")?;
         let heartbeat_seconds = self.seconds(strand, task.heartbeat.as_ref(), &input, "HeartbeatSeconds")?;
         let credentials = match &task.credentials {
@@ -259,7 +263,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn task_succeeded(
+    pub(super) fn task_succeeded(
         &mut self,
         strand: &mut Strand,
         definition: &'a StateDefinition,
@@ -273,6 +277,7 @@ impl<'a> Machine<'a> {
             self.close_task(&open);
         }
         let output = output.clone();
+        self.note(|trace| trace.result = Some(output.clone()));
         let details = match integration(definition) {
             Integration::LambdaFunction => Details::LambdaFunctionSucceeded { output: output.clone() },
             Integration::Activity => Details::ActivitySucceeded { output: output.clone() },
@@ -284,7 +289,7 @@ impl<'a> Machine<'a> {
         self.exit_with_result(strand, definition, output)
     }
 
-    fn task_failed(
+    pub(super) fn task_failed(
         &mut self,
         strand: &mut Strand,
         definition: &'a StateDefinition,

@@ -1,6 +1,7 @@
 //! Choice rules: compiled, and evaluated without building anything.
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -240,6 +241,32 @@ fn matches(pattern: &str, text: &str) -> bool {
         }
     }
     tokens[token..].iter().all(Option::is_none)
+}
+
+/// In few words, for pictures: `> 3`, `is null`.
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Is(kind, true) => write!(f, "is {kind:?}"),
+            Self::Is(kind, false) => write!(f, "is not {kind:?}"),
+            Self::IsPresent(true) => f.write_str("is present"),
+            Self::IsPresent(false) => f.write_str("is absent"),
+            Self::Matches(pattern) => write!(f, "matches {pattern}"),
+            Self::Compare(_, relation, operand) => {
+                let sign = match relation {
+                    Relation::Equals => "=",
+                    Relation::LessThan => "<",
+                    Relation::LessThanEquals => "≤",
+                    Relation::GreaterThan => ">",
+                    Relation::GreaterThanEquals => "≥",
+                };
+                match operand {
+                    Operand::Literal(value) => write!(f, "{sign} {value}"),
+                    Operand::Path(path) => write!(f, "{sign} {}", path.text),
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
 
 mod definitions;
+mod inspection;
 mod joins;
 mod limits;
+mod mangled;
 mod redrive;
 mod replay;
 mod retries;

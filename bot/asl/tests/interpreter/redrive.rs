@@ -139,3 +139,45 @@ fn stopped_and_timed_out_executions_can_be_redriven_and_succeeded_ones_cannot() 
     go_on(&quick, &mut course, Timestamp(1), EventKind::Redrive, &mut { nothing });
     assert_eq!(course.execution, before);
 }
+
+#[test]
+fn a_failed_map_run_goes_on_under_its_own_name() {
+    let program = compile(&json!({"StartAt": "M", "States": {"M": {"Type": "Map", "End": true,
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "T", "States": {"T": {"Type": "Task", "Resource": LAMBDA, "End": true}}}}}}));
+    let mut course = drive(
+        &program,
+        Execution::new(info(Payload::from(json!([1])))),
+        Timestamp(0),
+        &mut |request: &TaskRequest| fail(request, "E", "C"),
+    );
+    assert_eq!(course.error().0, Some("States.ExceedToleratedFailureThreshold"));
+    assert_eq!(
+        course.chain()[2..],
+        [
+            "3<2 MapStateStarted",
+            "4<3 MapRunStarted",
+            "5<4 MapRunFailed",
+            "6<5 MapStateFailed",
+            "7<6 ExecutionFailed",
+        ]
+    );
+    let mut nothing = |_: &TaskRequest| Vec::new();
+    go_on(&program, &mut course, Timestamp(1), EventKind::Redrive, &mut nothing);
+    let map_run = deputy_asl::MapRunId(4);
+    assert_eq!(course.effects.last(), Some(&deputy_asl::Effect::RedriveMapRun { map_run }));
+    let done = EventKind::MapRunSucceeded { map_run, output: Payload::from(json!(["x"])) };
+    go_on(&program, &mut course, Timestamp(2), done, &mut nothing);
+    assert_eq!(course.output().unwrap().value(), &json!(["x"]));
+    assert_eq!(
+        course.chain()[7..],
+        [
+            "8<7 ExecutionRedriven",
+            "9<8 MapRunRedriven",
+            "10<9 MapRunSucceeded",
+            "11<10 MapStateSucceeded",
+            "12<10 MapStateExited",
+            "13<12 ExecutionSucceeded",
+        ]
+    );
+}

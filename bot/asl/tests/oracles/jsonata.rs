@@ -197,14 +197,14 @@ fn allowed(text: &str, ours: &str, theirs: &str) -> Option<&'static str> {
     if text.contains("$sort(") || text.contains("$filter(") {
         return Some("$sort and $filter of a single value");
     }
-    if text.contains("[(") || text.contains("[[") {
+    if ["[(", "[[", "['", "[$states.input", "[$v"].iter().any(|sign| text.contains(sign)) {
         return Some("a predicate that gives a list or a text, over undefined");
     }
     if ["1(2)", "'a'(1)", "$decodeUrl('%')"].contains(&text) {
         return Some("the crate's own answer to what nobody writes");
     }
-    if ours_kind == "S" && theirs_kind != "E" {
-        return Some("an operator's name used as a field's");
+    if ours_kind == "S" || theirs_kind == "S" {
+        return Some("an operator's name used as a field's, which only one of the two admits");
     }
     None
 }

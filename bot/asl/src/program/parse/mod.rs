@@ -36,6 +36,32 @@ pub(super) fn parse(definition: &str, execution_type: ExecutionType) -> Report {
     Report { program, diagnostics: parser.diagnostics }
 }
 
+pub(super) fn parse_state(definition: &str, name: &str, execution_type: ExecutionType) -> Report {
+    let mut parser = Parser::new(execution_type);
+    let Some(state) = parser.json(definition) else {
+        return Report { program: None, diagnostics: parser.diagnostics };
+    };
+    let mut targets = Vec::new();
+    reach::targets(&state, &mut targets);
+    let mut states = Map::new();
+    for target in targets.into_iter().filter(|target| *target != name) {
+        states.insert(target.to_owned(), serde_json::json!({"Type": "Succeed"}));
+    }
+    let mut machine = Map::new();
+    machine.insert("StartAt".into(), name.into());
+    states.insert(name.to_owned(), state);
+    machine.insert("States".into(), Value::Object(states));
+    let mut report = parse(&Value::Object(machine).to_string(), execution_type);
+    // The places are those of the state, which is all that its author wrote.
+    let prefix = format!("/States/{name}");
+    for location in report.diagnostics.iter_mut().filter_map(|diagnostic| diagnostic.location.as_mut()) {
+        if let Some(rest) = location.strip_prefix(&prefix) {
+            *location = if rest.is_empty() { "/".to_owned() } else { rest.to_owned() };
+        }
+    }
+    report
+}
+
 /// A definition being read.
 struct Parser {
     diagnostics: Vec<Diagnostic>,

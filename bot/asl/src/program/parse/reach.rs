@@ -46,7 +46,7 @@ fn ends(state: &Value) -> bool {
         || matches!(state.get("Type").and_then(Value::as_str), Some("Succeed" | "Fail"))
 }
 
-fn targets<'d>(state: &'d Value, into: &mut Vec<&'d str>) {
+pub(super) fn targets<'d>(state: &'d Value, into: &mut Vec<&'d str>) {
     let single = ["Next", "Default"].into_iter().filter_map(|field| state.get(field));
     let listed = ["Choices", "Catch"]
         .into_iter()

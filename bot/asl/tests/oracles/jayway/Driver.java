@@ -9,14 +9,20 @@
 import com.jayway.jsonpath.Configuration;
 import com.jayway.jsonpath.JsonPath;
 import com.jayway.jsonpath.PathNotFoundException;
+import com.jayway.jsonpath.internal.PathCompiler;
 import com.jayway.jsonpath.spi.json.AbstractJsonProvider;
+import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.lang.reflect.Field;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,12 +31,32 @@ public final class Driver {
     public static void main(String[] args) throws Exception {
         Configuration configuration = Configuration.builder().jsonProvider(new Provider()).build();
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        PrintStream out = new PrintStream(
+            new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), 1 << 16), false, StandardCharsets.UTF_8);
+        int count = 0;
         for (String line = in.readLine(); line != null; line = in.readLine()) {
+            if (count++ % 500 == 0) {
+                emptyCache();
+            }
             Map<?, ?> query = (Map<?, ?>) new Json(line).read();
             out.println(answer((String) query.get("path"), query.get("document"), configuration).replace("\n", "\\n"));
         }
         out.flush();
+    }
+
+    /** The library's cache of paths grows slower with each path that it holds. */
+    private static void emptyCache() throws ReflectiveOperationException {
+        Field cache = PathCompiler.class.getDeclaredField("cache");
+        cache.setAccessible(true);
+        for (Field part : cache.getType().getDeclaredFields()) {
+            part.setAccessible(true);
+            Object content = part.get(cache.get(null));
+            if (content instanceof Map) {
+                ((Map<?, ?>) content).clear();
+            } else if (content instanceof Collection) {
+                ((Collection<?>) content).clear();
+            }
+        }
     }
 
     private static String answer(String text, Object document, Configuration configuration) {
