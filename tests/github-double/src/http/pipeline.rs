@@ -188,12 +188,12 @@ fn web(hub: &Arc<Hub>, received: &Received) -> Ready {
         state.tell(format!("→ {} {} → {}", received.method, received.path, reply.status));
         reply
     });
+    let body = Bytes::from(reply.bytes());
+    let reply_is_text = reply.is_text || body.is_empty();
     let mut headers = reply.headers;
-    let body = match reply.body {
-        Some(Value::String(text)) => Bytes::from(text),
-        Some(json) => Bytes::from(json.to_string()),
-        None => Bytes::new(),
-    };
+    if !reply_is_text {
+        headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
+    }
     headers.push(("x-github-request-id", request_id()));
     Ready { status: reply.status, headers, body }
 }
@@ -218,6 +218,7 @@ fn rest(hub: &Arc<Hub>, received: &Received, caller: Caller) -> Ready {
         path: parameters,
         query: received.query.clone(),
         body: body.unwrap_or_default(),
+        accept: received.header("accept").unwrap_or_default().to_owned(),
     };
     let answer = hub.change(|state| {
         let answer = (route.handler)(state, &call);
@@ -231,7 +232,8 @@ fn rest(hub: &Arc<Hub>, received: &Received, caller: Caller) -> Ready {
     });
     let url = described.as_ref().and_then(Operation::documentation_url).unwrap_or(DOCUMENTATION);
     let reply = answer.unwrap_or_else(|refusal| refusal.into_reply(url));
-    if let Some(described) = &described {
+    // Descriptions speak of JSON only.
+    if let Some(described) = described.as_ref().filter(|_| !reply.is_text) {
         let faults = described.check_response(reply.status, reply.body.as_ref());
         report(hub, &format!("answer {}", reply.status), received, &faults);
     }
@@ -250,8 +252,7 @@ fn conditional(
     if route.method != "GET" || reply.status != 200 || free {
         return ready(hub, received, caller, reply, !free);
     }
-    let text = reply.body.as_ref().map(Value::to_string).unwrap_or_default();
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let digest = ring::digest::digest(&ring::digest::SHA256, &reply.bytes());
     let etag = format!("W/\"{}\"", random::hex(digest.as_ref()));
     let known = received.header("if-none-match").is_some_and(|tags| {
         tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
@@ -343,9 +344,9 @@ fn ready(hub: &Arc<Hub>, received: &Received, caller: &Caller, reply: Reply, cou
         ),
     ];
     headers.extend(standing.headers());
+    let body = Bytes::from(reply.bytes());
     // Last, so that a fault's own rate-limit headers win.
     headers.extend(reply.headers);
-    let body = reply.body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
     if body.is_empty() {
         headers.retain(|(name, _)| *name != "content-type");
     }

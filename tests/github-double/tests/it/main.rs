@@ -1,7 +1,11 @@
 //! The double's own tests: each name is a fact of GitHub's documentation.
 
+mod actions;
+mod checks;
 mod conversations;
 mod credentials;
+mod deployments;
+mod git;
 mod graphql;
 mod login;
 mod manifest;
