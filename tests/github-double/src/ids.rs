@@ -33,7 +33,7 @@ ids! {
     RepositoryId "R";
     /// An issue or a pull request, as an issue.
     IssueId "I";
-    /// A comment of any kind; see also [`comment_node_id`].
+    /// A comment of any kind; its node id says which.
     CommentId "IC";
     /// A pull request review.
     ReviewId "PRR";

@@ -393,7 +393,9 @@ impl Issue {
                     .filter(|suite| suite.repository == self.repository && suite.head_sha == sha)
                     .map(|suite| suite.id)
                     .collect();
-                suites.into_iter().for_each(|suite| state.rerequest_suite(suite, user.id));
+                for suite in suites {
+                    state.rerequest_suite(suite, user.id);
+                }
             })
             .await;
     }

@@ -129,7 +129,7 @@ impl Repository {
         self.hub.read(|state| {
             let repository = state.repository(self.id);
             let sha = repository.branches.get(branch)?;
-            repository.commits[sha].files.get(path).map(|text| text.to_string())
+            repository.commits[sha].files.get(path).map(ToString::to_string)
         })
     }
 

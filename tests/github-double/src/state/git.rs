@@ -28,14 +28,16 @@ impl Sha {
 
     /// A tree's name: the same files have the same.
     pub(crate) fn of_tree(files: &Files) -> Self {
-        let listing: String =
-            files.iter().map(|(path, text)| format!("{} {path}\n", Self::of_blob(text))).collect();
-        Self::of(&[b"tree ", listing.as_bytes()])
+        let lines: Vec<String> =
+            files.iter().map(|(path, text)| format!("{} {path}", Self::of_blob(text))).collect();
+        Self::of(&[b"tree ", lines.join("\n").as_bytes()])
     }
 
     fn of(parts: &[&[u8]]) -> Self {
         let mut context = ring::digest::Context::new(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY);
-        parts.iter().for_each(|part| context.update(part));
+        for part in parts {
+            context.update(part);
+        }
         Self(hex(context.finish().as_ref()))
     }
 }
