@@ -1,0 +1,25 @@
+//! One suite per port: what every adapter must pass, whatever it is made of.
+//!
+//! A suite takes a factory, makes an adapter of its own for each fact, and panics, as tests do, with what did not
+//! hold. The factory gets the clock that the adapter must use, so that leases and windows end when the suite says:
+//!
+//! ```ignore
+//! #[tokio::test]
+//! async fn the_inbox_keeps_its_contract() {
+//!     deputy_core::contract::inbox(async |clock| MyStore::new(clock)).await;
+//! }
+//! ```
+
+mod archive;
+mod clock;
+mod dead_letters;
+mod inbox;
+mod once;
+mod sample;
+
+pub use archive::archive;
+pub use clock::ManualClock;
+pub use dead_letters::{Buried, dead_letters};
+pub use inbox::inbox;
+pub use once::once;
+pub use sample::{delivery, delivery_id};

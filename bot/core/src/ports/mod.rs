@@ -1,0 +1,24 @@
+//! What Deputy needs of the world, one trait a file, with what must hold after a crash at any point.
+//!
+//! No type of an SDK or a database crosses a port. Adapters repeat the file names, and every adapter passes
+//! the same suite in [`contract`](crate::contract).
+
+mod app_signer;
+mod archive;
+mod clock;
+mod dead_letters;
+mod failure;
+mod github;
+mod inbox;
+mod once;
+mod payloads;
+
+pub use app_signer::{AppSigner, AppSignerError};
+pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Page};
+pub use clock::{Clock, SystemClock};
+pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError};
+pub use failure::Permanent;
+pub use github::{Acting, GitHub, GitHubError, PostedComment, Reaction};
+pub use inbox::{Accepted, Inbox, InboxError};
+pub use once::{Begin, Lease, Once, OnceError, OnceKey};
+pub use payloads::{PayloadError, Payloads};

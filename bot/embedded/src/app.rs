@@ -1,0 +1,203 @@
+//! The composition root of one machine: which adapter stands behind which port, and what runs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use deputy_core::authorization::MembershipAndPermission;
+use deputy_core::command::About;
+use deputy_core::delivery::Delivery;
+use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError};
+use deputy_core::ids::EventName;
+use deputy_core::language::{Vocabulary, VocabularyError};
+use deputy_core::ports::{AppSigner, Clock, GitHub, Permanent, SystemClock};
+use deputy_github::client::{self, Client, ClientConfig, NoLogins};
+use deputy_github::{GitHubPayloads, PemSigner, Secrets};
+use deputy_handlers::{COMMANDS, EVENTS};
+use deputy_web::{Server, ServerConfig};
+use secrecy::ExposeSecret as _;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::{Lane, Options as StoreOptions, Retry, Run, Store, Workers};
+
+/// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a test brings in place of the real thing.
+pub struct Options {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// When failed work is tried again.
+    pub retry: Retry,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), retry: Retry::default() }
+    }
+}
+
+/// A server that runs. Dropping it stops it without waiting, as if the process died: nothing is lost.
+pub struct Running {
+    address: SocketAddr,
+    store: Store,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<usize>,
+    workers: Workers,
+    sweeper: JoinHandle<()>,
+}
+
+/// Opens the store, starts the handlers and then the receiver.
+pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running> {
+    let Options { clock, retry } = options;
+    let server =
+        Server::bind(ServerConfig { listen: config.listen, ..ServerConfig::default() }).await.with_context(
+            || format!("cannot listen on {}; choose another address with DEPUTY_LISTEN", config.listen),
+        )?;
+    let store_options = StoreOptions {
+        dedup_window: config.dedup,
+        archive_for: config.archive.max(config.dedup),
+        retry,
+        ..StoreOptions::new(&config.data)
+    };
+    let tries = store_options.retry.tries();
+    let store = {
+        let clock = Arc::clone(&clock);
+        // Reading which deliveries are known takes the disk's time.
+        tokio::task::spawn_blocking(move || Store::open(store_options, clock, Arc::new(subscribed)))
+            .await
+            .context("opening the store panicked")?
+            .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
+    };
+    let deputy = Arc::new(deputy(config, &store, Arc::clone(&clock))?);
+    let lanes = deputy.handlers().map(Lane::new).collect();
+    let workers = Workers::start(&store, Arc::new(Handlers { deputy, tries }), lanes).await?;
+    let app = Arc::new(deputy_web::App::new(
+        config.mention.as_str(),
+        webhook_secrets(config)?,
+        Arc::new(store.clone()),
+        Arc::clone(&clock),
+    ));
+    let address = server.local_addr()?;
+    let (stop, stopped) = watch::channel(false);
+    let sweeper = tokio::spawn({
+        let store = store.clone();
+        async move { store.keep_sweeping().await }
+    });
+    let router = deputy_web::router(Arc::clone(&app));
+    let server = tokio::spawn(server.serve(app, router, told(stopped)));
+    Ok(Running { address, store, stop, server, workers, sweeper })
+}
+
+impl Running {
+    /// Where it listens, with the port that was really taken.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The store beneath it.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Finishes the requests under way, then the handlers that run, and puts the store in order.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        // The receiver first: nothing new may come in while the handlers finish.
+        match self.server.await {
+            Ok(0) => {}
+            Ok(cut) => tracing::warn!(cut, "connections were not done in time and were cut"),
+            Err(error) => tracing::error!(%error, "the receiver did not end by itself"),
+        }
+        let cut = self.workers.drain(PATIENCE).await;
+        if cut > 0 {
+            tracing::warn!(cut, "deliveries were still being handled; they are handled after the next start");
+        }
+        self.sweeper.abort();
+        self.store.close().await;
+    }
+}
+
+/// All words that people can use.
+pub fn vocabulary(mention: &str) -> Result<Vocabulary, VocabularyError> {
+    Vocabulary::new(mention, COMMANDS.iter().map(|command| command.definition))
+}
+
+/// The handlers that get `event`.
+pub fn handlers_of(event: &EventName) -> impl Iterator<Item = &'static str> + '_ {
+    dispatch::handlers_of(EVENTS, event)
+}
+
+/// The App's key, ready to sign.
+pub fn signer(config: &Config) -> anyhow::Result<Arc<dyn AppSigner>> {
+    let signer = PemSigner::new(config.github.private_key.expose_secret())?;
+    Ok(Arc::new(signer))
+}
+
+/// The webhook secrets, ready to verify.
+pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
+    Ok(Secrets::new(config.webhook_secrets.iter().map(|secret| secret.expose_secret().as_bytes()))?)
+}
+
+fn deputy(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Result<Deputy> {
+    let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth: None };
+    let github: Arc<dyn GitHub> = Arc::new(Client::new(
+        ClientConfig::new(&config.github.url)?,
+        app,
+        Arc::new(NoLogins),
+        Arc::clone(&clock),
+    ));
+    Ok(Deputy {
+        about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        vocabulary: vocabulary(&config.mention)?,
+        commands: COMMANDS,
+        events: EVENTS,
+        payloads: Arc::new(GitHubPayloads::new(&config.mention)),
+        authorizer: Arc::new(MembershipAndPermission::new(Arc::clone(&github))),
+        once: Arc::new(store.clone()),
+        github,
+        clock,
+    })
+}
+
+fn subscribed(event: &EventName) -> Vec<String> {
+    handlers_of(event).map(str::to_owned).collect()
+}
+
+/// The core's dispatcher behind the queues.
+struct Handlers {
+    deputy: Arc<Deputy>,
+    tries: u32,
+}
+
+#[async_trait]
+impl Run for Handlers {
+    async fn run(&self, handler: &str, delivery: Delivery, attempt: u32) -> anyhow::Result<()> {
+        let attempt = Attempt { number: attempt, is_last: attempt >= self.tries };
+        match self.deputy.handle(handler, &delivery, attempt).await {
+            Ok(()) => Ok(()),
+            Err(HandlerError::Failed(error)) => {
+                tracing::warn!(
+                    delivery = %delivery.id, handler, attempt = attempt.number, last = attempt.is_last,
+                    error = format!("{error:#}"), "handler failed"
+                );
+                Err(error)
+            }
+            Err(HandlerError::Hopeless(error)) => {
+                tracing::error!(delivery = %delivery.id, handler, error = format!("{error:#}"), "dead letter");
+                Err(error.context(Permanent))
+            }
+            Err(busy @ HandlerError::Busy { .. }) => Err(busy.into()),
+        }
+    }
+}
+
+/// Completes when it is time to stop.
+async fn told(mut stopped: watch::Receiver<bool>) {
+    // The sender is gone when the server was dropped: time to stop, too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,113 @@
+//! `deputy check-config`: everything that is wrong with the configuration at once, or what it amounts to.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{ConfigFile, show};
+use crate::config::{Config, FIELDS, LogFormat, Problem};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// List every field with its variable, default and meaning, and check nothing
+    #[arg(long)]
+    fields: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.fields {
+        fields(arguments.json);
+        return ExitCode::SUCCESS;
+    }
+    let loaded = arguments.config.load().and_then(|config| check_credentials(&config).map(|()| config));
+    match loaded {
+        Ok(config) if arguments.json => {
+            println!("{:#}", json!({ "ok": true, "config": describe(&config) }));
+            ExitCode::SUCCESS
+        }
+        Ok(config) => {
+            for (name, value) in describe(&config).as_object().into_iter().flatten() {
+                println!("{name:<16} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+            }
+            println!("\nThe configuration is good. Start with: deputy serve");
+            ExitCode::SUCCESS
+        }
+        Err(problems) if arguments.json => {
+            let problems: Vec<_> = problems
+                .iter()
+                .map(|Problem { place, what, hint }| json!({ "place": place, "problem": what, "hint": hint }))
+                .collect();
+            println!("{:#}", json!({ "ok": false, "problems": problems }));
+            ExitCode::from(2)
+        }
+        Err(problems) => show(&problems),
+    }
+}
+
+/// What can be told of secrets without GitHub: whether they are of the right kind.
+fn check_credentials(config: &Config) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    if let Err(error) = crate::app::signer(config) {
+        problems.push(Problem {
+            place: "github.private_key_file".to_owned(),
+            what: format!("{error:#}"),
+            hint: "generate a new private key on the App's settings page on GitHub".to_owned(),
+        });
+    }
+    if let Err(error) = crate::app::webhook_secrets(config) {
+        problems.push(Problem {
+            place: "github.webhook_secret_files".to_owned(),
+            what: error.to_string(),
+            hint: "use random secrets: openssl rand -hex 32".to_owned(),
+        });
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn describe(config: &Config) -> serde_json::Value {
+    json!({
+        "listen": config.listen.to_string(),
+        "mention": format!("@{0} or /{0}", config.mention),
+        "data": config.data.display().to_string(),
+        "archive": format!("{} days", config.archive.as_secs() / 86_400),
+        "dedup": format!("{} hours", config.dedup.as_secs() / 3_600),
+        "github": config.github.url,
+        "app": config.github.issuer,
+        "webhook secrets": config.webhook_secrets.len(),
+        "log": format!("{}, {}", config.log.filter, match config.log.format {
+            LogFormat::Human => "human",
+            LogFormat::Json => "json",
+        }),
+    })
+}
+
+fn fields(as_json: bool) {
+    if as_json {
+        let fields: Vec<_> = FIELDS
+            .iter()
+            .map(|field| {
+                json!({
+                    "key": field.key,
+                    "variable": field.variable,
+                    "default": field.default,
+                    "meaning": field.meaning,
+                })
+            })
+            .collect();
+        println!("{:#}", json!(fields));
+        return;
+    }
+    for field in FIELDS {
+        println!("{}  ({})", field.key, field.variable);
+        if let Some(default) = field.default {
+            println!("    default: {default}");
+        }
+        println!("    {}\n", field.meaning);
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: data on stdout, everything else on stderr; exit code 2 for what the person can mend.
+
+// What a command prints is its result.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod check_config;
+mod receive;
+mod serve;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Problem};
+
+/// A GitHub App bot: answers commands in comments, durably, from one binary and one data folder.
+#[derive(Debug, Parser)]
+#[command(
+    name = "deputy",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive webhooks and answer commands, until SIGTERM or Ctrl-C
+    Serve(ConfigFile),
+    /// Check the configuration: what is wrong, and how to mend it
+    CheckConfig(check_config::Arguments),
+    /// Show what a payload would do, offline: which handlers get it, which commands it holds
+    Receive(receive::Arguments),
+    /// Print the version
+    Version,
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file; without it ./deputy.toml if that exists, then the environment alone
+    #[arg(long, short, value_name = "FILE", env = "DEPUTY_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    fn path(&self) -> Option<&Path> {
+        self.config.as_deref().or_else(|| Some(Path::new("deputy.toml")).filter(|path| path.exists()))
+    }
+
+    fn load(&self) -> Result<Config, Vec<Problem>> {
+        Config::load(self.path(), &|name| std::env::var(name).ok())
+    }
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(config) => serve::run(&config),
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::Receive(arguments) => receive::run(&arguments),
+        Command::Version => {
+            println!("deputy {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Shows what is wrong with the configuration.
+fn show(problems: &[Problem]) -> ExitCode {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+    let count = problems.len();
+    eprintln!("\n{count} problem{} in the configuration.", if count == 1 { "" } else { "s" });
+    ExitCode::from(2)
+}

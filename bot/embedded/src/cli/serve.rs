@@ -1,0 +1,60 @@
+//! `deputy serve`: the server, from its first log line to the last request it finishes.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigFile, show};
+use crate::app::{self, Options};
+use crate::config::Config;
+use crate::log;
+
+pub(super) fn run(file: &ConfigFile) -> ExitCode {
+    let config = match file.load() {
+        Ok(config) => config,
+        Err(problems) => {
+            let code = show(&problems);
+            eprintln!("Run `deputy check-config --fields` for all there is to configure.");
+            return code;
+        }
+    };
+    let _log = log::start(&config.log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the machine gives no threads");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(serve(&config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "deputy cannot go on");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    // Before anything else, so that a signal while starting is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = app::start(config, Options::default()).await?;
+    tracing::info!(
+        address = %running.address(),
+        data = %config.data.display(),
+        mention = config.mention,
+        "deputy {} listens on http://{}", env!("CARGO_PKG_VERSION"), running.address()
+    );
+    let why = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::info!("{why}: finishing what was accepted; again to stop at once");
+    tokio::select! {
+        () = running.stop() => tracing::info!("stopped"),
+        _ = terminate.recv() => tracing::warn!("stopped at once; unfinished work is taken up at the next start"),
+        _ = interrupt.recv() => tracing::warn!("stopped at once; unfinished work is taken up at the next start"),
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! The server's configuration: a TOML file, overridden by the environment; secrets only from files or the environment.
+//!
+//! Every problem is found in one go, and says where it is and how to mend it.
+
+mod fields;
+mod secrets;
+mod source;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+pub use self::fields::{FIELDS, Field};
+use self::source::Source;
+pub use self::source::{Environment, Problem};
+
+/// Everything `deputy serve` needs to know.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The word people address: `@deputy` or `/deputy`.
+    pub mention: String,
+    /// The folder that holds everything there is.
+    pub data: PathBuf,
+    /// How long payloads are kept.
+    pub archive: Duration,
+    /// How long a delivery's GUID is remembered.
+    pub dedup: Duration,
+    /// GitHub and the App.
+    pub github: GitHubConfig,
+    /// Any of these may have signed a delivery, so that one can be replaced without losing any.
+    pub webhook_secrets: Vec<SecretString>,
+    /// What to log, and how.
+    pub log: LogConfig,
+}
+
+/// Which GitHub, and who we are there.
+#[derive(Debug)]
+pub struct GitHubConfig {
+    /// GitHub, as people open it.
+    pub url: String,
+    /// The JWT's `iss`: the client id, or the App's number.
+    pub issuer: String,
+    /// The App's private key, PEM.
+    pub private_key: SecretString,
+}
+
+/// What to log, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A level, or `target=level` pairs: `info,deputy=debug`.
+    pub filter: String,
+    /// One line for a reader, or one JSON object for a machine.
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// For machines: one object a line.
+    Json,
+}
+
+impl Config {
+    /// Reads the file (if there is one) and the environment.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, not only the first thing. No problem's text holds a configured value that
+    /// could be a secret.
+    pub fn load(file: Option<&Path>, environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
+        let mut source = Source::open(file, environment)?;
+        let listen = source.parsed("listen", "an address and a port, such as 127.0.0.1:8080");
+        let mention = source.checked("mention", check_mention);
+        let data = source.path("data");
+        let archive_days: Option<u32> = source.parsed("archive_days", "a whole number of days");
+        let dedup_hours: Option<u32> = source.parsed("dedup_hours", "a whole number of hours");
+        if archive_days == Some(0) {
+            source.problem("archive_days", "must be at least 1", "leave it out to keep payloads for 90 days");
+        }
+        if dedup_hours.is_some_and(|hours| hours < 24) {
+            source.problem(
+                "dedup_hours",
+                "must be at least 24",
+                "GitHub offers redelivery for 3 days: leave it out for 72",
+            );
+        }
+        let github = source.github();
+        let webhook_secrets = source.webhook_secrets();
+        let filter = source.checked("log.filter", check_filter);
+        let format = source.checked("log.format", |text| match text {
+            "human" => Ok(LogFormat::Human),
+            "json" => Ok(LogFormat::Json),
+            _ => Err("must be `human` or `json`".to_owned()),
+        });
+        source.finish()?;
+        let whole = (|| {
+            Some(Self {
+                listen: listen?,
+                mention: mention?,
+                data: data?,
+                archive: Duration::from_secs(u64::from(archive_days?) * 86_400),
+                dedup: Duration::from_secs(u64::from(dedup_hours?) * 3_600),
+                github: github?,
+                webhook_secrets: webhook_secrets?,
+                log: LogConfig { filter: filter?, format: format? },
+            })
+        })();
+        Ok(whole.expect("a value is missing only where a problem was noted"))
+    }
+}
+
+/// A GitHub login: what can be mentioned at all.
+fn check_mention(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix(['@', '/']).unwrap_or(text);
+    let fits = matches!(name.len(), 1..=39)
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    if fits {
+        Ok(name.to_owned())
+    } else {
+        Err("must look like a GitHub login: up to 39 letters, digits and single dashes".to_owned())
+    }
+}
+
+fn check_filter(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::filter::Targets>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err("must be a level (error, warn, info, debug, trace) or pairs like `info,deputy=debug`"
+                .to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! What a person who configures a server runs into.
+
+use std::path::PathBuf;
+
+use super::{Config, LogFormat, Problem};
+
+const PEM: &str = "-----BEGIN RSA PRIVATE KEY-----\nnot a real one\n-----END RSA PRIVATE KEY-----\n";
+const SECRET: &str = "a-webhook-secret-of-the-tests";
+
+fn load(toml: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, Vec<Problem>> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.pem"), PEM).unwrap();
+    std::fs::write(folder.path().join("secret"), format!("{SECRET}\n")).unwrap();
+    let file = toml.map(|text| {
+        let path = folder.path().join("deputy.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    });
+    let environment =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    Config::load(file.as_deref(), &environment).map_err(|problems| {
+        let folder = format!("{}/", folder.path().display());
+        let clean = |text: String| text.replace(&folder, "");
+        problems
+            .into_iter()
+            .map(|p| Problem { place: clean(p.place), what: clean(p.what), hint: clean(p.hint) })
+            .collect()
+    })
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+const WHOLE: &str = r#"
+listen = "127.0.0.1:9000"
+[github]
+client_id = "Iv1.0123456789abcdef"
+private_key_file = "app.pem"
+webhook_secret_files = ["secret"]
+"#;
+
+#[test]
+fn a_small_file_is_enough_and_its_paths_are_relative_to_it() {
+    let config = load(Some(WHOLE), &[]).unwrap();
+    assert_eq!(config.listen, "127.0.0.1:9000".parse().unwrap());
+    assert_eq!(config.mention, "deputy");
+    assert!(config.data.is_absolute(), "relative to the file, which has an absolute path here");
+    assert_eq!(config.archive.as_secs(), 90 * 86_400);
+    assert_eq!(config.dedup.as_secs(), 72 * 3_600);
+    assert_eq!(config.github.issuer, "Iv1.0123456789abcdef");
+    assert_eq!(config.webhook_secrets.len(), 1);
+    assert_eq!(config.log.format, LogFormat::Human);
+}
+
+#[test]
+fn the_environment_alone_is_enough_and_wins_over_the_file() {
+    let variables = [
+        ("DEPUTY_LISTEN", "[::1]:1"),
+        ("DEPUTY_DATA", "elsewhere"),
+        ("DEPUTY_GITHUB_APP_ID", "42"),
+        ("DEPUTY_GITHUB_PRIVATE_KEY", &PEM.replace('\n', "\\n")),
+        ("DEPUTY_WEBHOOK_SECRETS", "the-first-secret-here\nthe-second-secret-here\n"),
+        ("DEPUTY_LOG_FORMAT", "json"),
+    ];
+    let config = load(None, &variables).unwrap();
+    assert_eq!(config.github.issuer, "42");
+    assert_eq!(config.webhook_secrets.len(), 2);
+    assert_eq!(config.data, PathBuf::from("elsewhere"));
+    let config = load(Some(WHOLE), &variables[..1]).unwrap();
+    assert_eq!(config.listen, "[::1]:1".parse().unwrap());
+}
+
+#[test]
+fn everything_that_is_missing_is_said_at_once() {
+    insta::assert_snapshot!(shown(&load(None, &[]).unwrap_err()), @"
+    DEPUTY_GITHUB_CLIENT_ID: is missing
+      hint: copy the client id (or the App id, as github.app_id) from the App's settings page on GitHub
+    DEPUTY_GITHUB_PRIVATE_KEY_FILE: is missing
+      hint: generate a private key on the App's settings page and give its path here
+    DEPUTY_WEBHOOK_SECRET_FILES: is missing: without a secret nobody can tell GitHub's deliveries from forged ones
+      hint: set a webhook secret on the App's settings page (openssl rand -hex 32) and put it in a file
+    ");
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_and_with_its_place() {
+    let toml = r#"
+        listn = "127.0.0.1:9000"
+        mention = "not a login"
+        dedup_hours = 2
+        [github]
+        url = "http://example.com"
+        client_id = "Iv1.0123456789abcdef"
+        private_key_file = "secret"
+        webhook_secret = "hunter2hunter2hunter2"
+        webhook_secret_files = ["nowhere"]
+    "#;
+    insta::assert_snapshot!(shown(&load(Some(toml), &[("DEPUTY_LOG", "loud")]).unwrap_err()), @"
+    deputy.toml: github.webhook_secret: is no field of this file
+      hint: secrets do not belong in this file: name files in github.webhook_secret_files, or set DEPUTY_WEBHOOK_SECRETS
+    deputy.toml: listn: is no field of this file
+      hint: did you mean `listen`?
+    deputy.toml: mention: must look like a GitHub login: up to 39 letters, digits and single dashes
+      hint: The name that commands are addressed to: @deputy or /deputy.
+    deputy.toml: dedup_hours: must be at least 24
+      hint: GitHub offers redelivery for 3 days: leave it out for 72
+    deputy.toml: github.url: `http://example.com` is not https; only a GitHub on this machine (127.0.0.1, [::1], localhost) may do without
+      hint: GitHub, as people open it: https://HOST for a GitHub Enterprise Server.
+    deputy.toml: github.private_key_file: is not a PEM private key
+      hint: the file starts with -----BEGIN RSA PRIVATE KEY-----
+    deputy.toml: github.webhook_secret_files: nowhere: cannot be read: No such file or directory (os error 2)
+      hint: each file holds one secret, as the App's settings have it
+    ");
+}
+
+#[test]
+fn no_problem_shows_what_could_be_a_secret() {
+    for toml in [
+        "webhook_secret = \"hunter2hunter2hunter2",
+        "[github]\nwebhook_secret_files = \"hunter2\" hunter2hunter2",
+        "[github]\nprivate_key = \"hunter2hunter2hunter2\"",
+    ] {
+        let problems = shown(&load(Some(toml), &[("DEPUTY_WEBHOOK_SECRETS", "hunter2")]).unwrap_err());
+        assert!(!problems.contains("hunter2"), "{problems}");
+    }
+}
+
+#[test]
+fn a_config_does_not_show_its_secrets() {
+    let shown = format!("{:?}", load(Some(WHOLE), &[]).unwrap());
+    assert!(!shown.contains(SECRET) && !shown.contains("not a real one"), "{shown}");
+}

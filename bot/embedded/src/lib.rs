@@ -1,0 +1,53 @@
+//! Deputy on one machine: the adapters of its ports on SQLite, in one data folder.
+//!
+//! [`Store`] is the [`Inbox`](deputy_core::ports::Inbox), the [`Archive`](deputy_core::ports::Archive), the
+//! [`Once`](deputy_core::ports::Once) and the [`DeadLetters`](deputy_core::ports::DeadLetters) of one process.
+//! [`Workers`] run the handlers on what it accepted.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "SQLite's integers are i64; ids, counts and milliseconds are far from either end"
+)]
+
+mod accept;
+pub mod app;
+mod archive;
+mod checkpoint;
+pub mod cli;
+pub mod config;
+mod dead_letters;
+mod dedup;
+mod door;
+mod error;
+#[cfg(test)]
+mod faults;
+mod folder;
+mod inbox;
+mod intake;
+mod lane;
+mod lease;
+pub mod log;
+mod once;
+mod options;
+mod readers;
+mod retry;
+mod schema;
+mod segment;
+mod settle;
+mod store;
+mod sweep;
+mod warm;
+mod work;
+mod worker;
+mod writer;
+
+pub use error::{OpenError, WriteError};
+pub use folder::FolderError;
+pub use options::{Options, Retry};
+pub use schema::SchemaError;
+pub use store::{Store, Subscriptions};
+pub use sweep::Swept;
+pub use work::{Claimed, Counts, Failure, Settlement, WorkLease};
+pub use worker::{Lane, Run, Workers};

@@ -1,0 +1,61 @@
+//! The port that handlers use, on the client.
+
+use async_trait::async_trait;
+use deputy_core::comment::{Comment, Repository};
+use deputy_core::permission::Permission;
+use deputy_core::ports::{Acting, GitHub, GitHubError, PostedComment, Reaction};
+
+use super::Client;
+
+#[async_trait]
+impl GitHub for Client {
+    async fn reply(
+        &self,
+        acting: &Acting,
+        comment: &Comment<'_>,
+        body: &str,
+    ) -> Result<PostedComment, GitHubError> {
+        self.post_reply(acting.into(), comment, body).await
+    }
+
+    async fn find_reply(
+        &self,
+        acting: &Acting,
+        comment: &Comment<'_>,
+        marker: &str,
+    ) -> Result<Option<PostedComment>, GitHubError> {
+        self.search_reply(acting.into(), comment, marker).await
+    }
+
+    async fn edit_reply(
+        &self,
+        acting: &Acting,
+        repository: &Repository<'_>,
+        posted: &PostedComment,
+        body: &str,
+    ) -> Result<(), GitHubError> {
+        self.replace_reply(acting.into(), repository, posted, body).await
+    }
+
+    async fn react(
+        &self,
+        acting: &Acting,
+        comment: &Comment<'_>,
+        reaction: Reaction,
+    ) -> Result<(), GitHubError> {
+        self.add_reaction_to(acting.into(), comment, reaction).await
+    }
+
+    async fn is_member(&self, acting: &Acting, organization: &str, login: &str) -> Result<bool, GitHubError> {
+        self.membership(acting.into(), organization, login).await
+    }
+
+    async fn permission(
+        &self,
+        acting: &Acting,
+        repository: &Repository<'_>,
+        login: &str,
+    ) -> Result<Permission, GitHubError> {
+        self.role(acting.into(), repository, login).await
+    }
+}

@@ -1,0 +1,27 @@
+//! Everything that arrives over HTTP: GitHub's deliveries, health, and the server loop that carries them.
+//!
+//! [`App`] is what a request meets: secrets, inbox, limits, counters. [`router`] puts it behind axum, for
+//! tests and for homes that bring their own server. [`Server`] is ours: it takes the same router, but a
+//! delivery goes past it, straight from the connection to [`App`], because that path alone has to be fast.
+
+mod answer;
+mod app;
+mod body;
+mod connection;
+mod counters;
+mod damper;
+mod headers;
+mod problem;
+mod pulse;
+mod readiness;
+mod receive;
+mod routes;
+mod server;
+
+pub use answer::Receipt;
+pub use app::App;
+pub use body::BodyLimits;
+pub use counters::Counters;
+pub use problem::Problem;
+pub use routes::{WEBHOOK_PATH, metrics_router, router};
+pub use server::{Server, ServerConfig};

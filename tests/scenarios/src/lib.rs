@@ -1,0 +1,189 @@
+//! A small world for conversations: an organization, its people, a repository, and Deputy installed there.
+//!
+//! ```no_run
+//! # async fn example() {
+//! let world = scenarios::World::new().await;
+//! let pr = world.pull_request().await;
+//! pr.comment(&world.ada, "@deputy ping").await;
+//! let reply = world.reply_on(&pr, 0).await;
+//! assert!(reply.starts_with("🏓 pong"));
+//! world.end().await;
+//! # }
+//! ```
+//!
+//! [`World::end`] fails when something is still queued, when a dead letter lies around that the test did not
+//! expect, or when anything that went over the wire was not as GitHub describes it.
+
+pub mod wire;
+
+use std::time::Duration;
+
+use deputy_core::ports::{DeadLetter, DeadLetterQuery, DeadLetters as _};
+use deputy_embedded::Retry;
+use deputy_embedded::app::{self, Options, Running};
+use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat};
+use github_double::{App, Double, Installation, Issue, Organization, Permission, Repository, User};
+use tempfile::TempDir;
+
+/// How long anything may take before a test gives up. Generous: machines that test are busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The world at the beginning of a conversation.
+pub struct World {
+    /// GitHub.
+    pub github: Double,
+    /// The organization.
+    pub acme: Organization,
+    /// Its repository, public.
+    pub shop: Repository,
+    /// A member who may write.
+    pub ada: User,
+    /// A member who may read.
+    pub grace: User,
+    /// A stranger to the organization.
+    pub mallory: User,
+    /// The App.
+    pub app: App,
+    /// Its installation on the organization.
+    pub installation: Installation,
+    deputy: Option<Running>,
+    folder: TempDir,
+}
+
+impl World {
+    /// Sets it up, and starts Deputy.
+    pub async fn new() -> Self {
+        let mut world = Self::without_deputy().await;
+        world.start().await;
+        world
+    }
+
+    /// The same before Deputy was started.
+    pub async fn without_deputy() -> Self {
+        let github = Double::start().await;
+        let acme = github.org("acme");
+        let (ada, grace, mallory) = (github.user("ada"), github.user("grace"), github.user("mallory"));
+        acme.add_member(&ada).add_member(&grace);
+        let shop = acme.repo("shop");
+        shop.public().permit(&ada, Permission::Write).permit(&grace, Permission::Read);
+        let app = github.app("deputy").register();
+        let installation = app.install_on(&acme);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { github, acme, shop, ada, grace, mallory, app, installation, deputy: None, folder }
+    }
+
+    /// Starts Deputy on this world's data folder.
+    ///
+    /// # Panics
+    ///
+    /// When it runs already, or cannot start.
+    pub async fn start(&mut self) {
+        assert!(self.deputy.is_none(), "Deputy runs already");
+        // Five tries as always, but none of them waits.
+        let retry = Retry { waits: vec![Duration::ZERO; 4] };
+        let options = Options { retry, ..Options::default() };
+        let deputy = app::start(&self.config(), options).await.expect("Deputy starts");
+        self.app.send_webhooks_to(&format!("http://{}/webhook", deputy.address()));
+        self.deputy = Some(deputy);
+    }
+
+    /// Stops Deputy as SIGTERM does.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub async fn stop(&mut self) {
+        self.deputy.take().expect("Deputy runs").stop().await;
+    }
+
+    /// Deputy as it runs.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub fn deputy(&self) -> &Running {
+        self.deputy.as_ref().expect("Deputy runs")
+    }
+
+    /// The configuration that Deputy is started with.
+    pub fn config(&self) -> Config {
+        Config {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            mention: "deputy".to_owned(),
+            data: self.folder.path().join("data"),
+            archive: Duration::from_hours(90 * 24),
+            dedup: Duration::from_hours(72),
+            github: GitHubConfig {
+                url: self.github.base_url(),
+                issuer: self.app.client_id(),
+                private_key: self.app.private_key().into(),
+            },
+            webhook_secrets: vec![self.app.webhook_secret().into()],
+            log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },
+        }
+    }
+
+    /// A new pull request of ada's, without commands.
+    pub async fn pull_request(&self) -> Issue {
+        self.shop.pull_request("Sell tea").by(&self.ada).open().await
+    }
+
+    /// The bot's reply after `already` earlier ones, as people see it: without the marker.
+    pub async fn reply_on(&self, issue: &Issue, already: usize) -> String {
+        let reply = issue.wait_for_reply(&self.app.bot_login(), already).await;
+        visible(&reply.body())
+    }
+
+    /// Waits until every accepted delivery was handled, one way or the other.
+    ///
+    /// # Panics
+    ///
+    /// When that takes too long.
+    pub async fn quiet(&self) {
+        self.github.settled().await;
+        let store = self.deputy().store();
+        let busy = async {
+            loop {
+                let counts = store.counts().await.expect("the store answers");
+                if counts.iter().all(|lane| lane.pending + lane.in_flight + lane.delayed == 0) {
+                    return;
+                }
+                // Nothing tells when a queue runs dry, so this looks again and again.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout(PATIENCE, busy).await.is_err() {
+            let counts = store.counts().await;
+            panic!("still at work after {PATIENCE:?}: {counts:?}\n{}", self.github.transcript());
+        }
+    }
+
+    /// What failed for good.
+    ///
+    /// # Panics
+    ///
+    /// When the store does not answer.
+    pub async fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.quiet().await;
+        let query = DeadLetterQuery::default();
+        self.deputy().store().list(&query).await.expect("the store answers").items
+    }
+
+    /// Ends the conversation: everything was handled, nothing failed, and the wire saw only what GitHub knows.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so.
+    pub async fn end(mut self) {
+        let dead = self.dead_letters().await;
+        assert!(dead.is_empty(), "dead letters: {dead:#?}\n{}", self.github.transcript());
+        self.stop().await;
+        self.github.assert_clean().await;
+    }
+}
+
+/// A reply as people see it: without the marker that GitHub does not show.
+pub fn visible(body: &str) -> String {
+    let end = body.rfind("\n\n<!-- deputy:").unwrap_or(body.len());
+    body[..end].to_owned()
+}
