@@ -27,6 +27,9 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// The versions of the REST API that GitHub serves.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 
+/// The Enterprise Server that the double is, when it is one.
+pub(crate) const ENTERPRISE: &str = "3.19.0";
+
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
 /// A request with its body read.
@@ -169,7 +172,7 @@ fn respond(hub: &Arc<Hub>, received: &Received) -> Ready {
             format!("\"{version}\" is not a valid version. Supported versions are {}.", VERSIONS.join(", "));
         return refuse(hub, received, &caller, Refusal::new(400, &text), None);
     }
-    let standing = hub.read(|state| lock(&state.rates).standing(&caller, state.now()));
+    let standing = hub.read(|state| state.standing(&caller));
     if standing.remaining() == 0 && received.path != "/rate_limit" {
         let text = format!("API rate limit exceeded for {}.", hub.read(|state| state.caller_name(&caller)));
         return refuse(hub, received, &caller, Refusal::new(403, &text), None);
@@ -327,11 +330,10 @@ fn refuse(
 /// Adds what every answer has: request id, media type, and how the caller's hour stands.
 fn ready(hub: &Arc<Hub>, received: &Received, caller: &Caller, reply: Reply, counts: bool) -> Ready {
     let standing: Standing = hub.read(|state| {
-        let mut rates = lock(&state.rates);
         if counts {
-            rates.count(caller, state.now());
+            lock(&state.rates).count(caller, state.now());
         }
-        rates.standing(caller, state.now())
+        state.standing(caller)
     });
     let mut headers = vec![
         ("content-type", "application/json; charset=utf-8".to_owned()),
@@ -344,6 +346,9 @@ fn ready(hub: &Arc<Hub>, received: &Received, caller: &Caller, reply: Reply, cou
         ),
     ];
     headers.extend(standing.headers());
+    if hub.read(|state| state.is_enterprise) {
+        headers.push(("x-github-enterprise-version", ENTERPRISE.to_owned()));
+    }
     let body = Bytes::from(reply.bytes());
     // Last, so that a fault's own rate-limit headers win.
     headers.extend(reply.headers);

@@ -26,7 +26,7 @@ const PERMISSIONS: [(&str, Access); 10] = [
 ];
 
 /// The events that Deputy listens to, and the default of [`AppBuilder`].
-const EVENTS: [&str; 20] = [
+const EVENTS: [&str; 22] = [
     "check_run",
     "check_suite",
     "commit_comment",
@@ -43,7 +43,9 @@ const EVENTS: [&str; 20] = [
     "pull_request_review",
     "pull_request_review_comment",
     "push",
+    "repository",
     "status",
+    "team",
     "workflow_dispatch",
     "workflow_job",
     "workflow_run",

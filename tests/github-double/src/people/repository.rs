@@ -41,18 +41,27 @@ impl Repository {
         self.hub.read(|state| state.full_name(self.id))
     }
 
-    /// Lets everybody see the repository.
+    /// Lets everybody see the repository, with `repository.publicized` for Apps that listen.
     pub fn public(&self) -> &Self {
         self.set_private(false)
     }
 
-    /// Hides the repository from everybody without a permission.
+    /// Hides the repository from everybody without a permission, with `repository.privatized`.
     pub fn private(&self) -> &Self {
         self.set_private(true)
     }
 
     fn set_private(&self, private: bool) -> &Self {
-        self.hub.change(|state| state.repository_mut(self.id).private = private);
+        self.hub.change(|state| {
+            let was = std::mem::replace(&mut state.repository_mut(self.id).private, private);
+            if was == private {
+                return;
+            }
+            let action = if private { "privatized" } else { "publicized" };
+            let place = EventPlace::Repository(self.id);
+            let sender = state.acting_owner(state.repository(self.id).owner);
+            state.emit(Event { name: "repository", action: Some(action), place, sender, body: json!({}) });
+        });
         self
     }
 

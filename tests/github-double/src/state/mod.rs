@@ -32,6 +32,9 @@ pub(crate) struct Urls {
     pub(crate) web: String,
 }
 
+/// Lines of the transcript that are kept.
+const LONGEST_TRANSCRIPT: usize = 10_000;
+
 /// Everything this GitHub remembers. Guarded by the hub's lock; changed only in [`crate::hub::Hub::change`].
 #[derive(Debug)]
 pub(crate) struct State {
@@ -119,6 +122,10 @@ impl State {
     }
 
     pub(crate) fn tell(&mut self, line: String) {
+        // A playground runs for days, and nobody reads that far back.
+        if self.transcript.len() >= LONGEST_TRANSCRIPT {
+            self.transcript.drain(..LONGEST_TRANSCRIPT / 2);
+        }
         self.transcript.push(line);
     }
 

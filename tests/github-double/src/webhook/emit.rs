@@ -36,7 +36,7 @@ fn may_know(event: &str, permissions: &Permissions) -> bool {
         "discussion" | "discussion_comment" => &["discussions"],
         "issues" => &["issues"],
         "issue_comment" => &["issues", "pull_requests"],
-        "member" | "membership" | "organization" => &["members"],
+        "member" | "membership" | "organization" | "team" => &["members"],
         "pull_request" | "pull_request_review" | "pull_request_review_comment" => &["pull_requests"],
         "status" => &["statuses"],
         "workflow_job" | "workflow_run" => &["actions"],
