@@ -197,11 +197,9 @@ impl LaneLoop {
         self.extend_leases(now);
         if self.settling.is_none() && !self.ended.is_empty() {
             let settlements: Vec<Settlement> = self.ended.drain().map(|(_, settlement)| settlement).collect();
-            let store = self.store.clone();
-            self.settling = Some(Box::pin(async move {
-                let settled = store.settle(settlements.clone()).await;
-                (settlements, settled)
-            }));
+            // In line before any claim: else one could meet these rows with their leases ended.
+            let settled = self.store.settle(settlements.clone());
+            self.settling = Some(Box::pin(async move { (settlements, settled.await) }));
         }
         if stopping {
             return;
@@ -209,7 +207,8 @@ impl LaneLoop {
         self.may_have_work |= self.next_due.is_some_and(|due| due <= now);
         let pace = self.pace.now().clamp(self.concurrency, MAX_PACE);
         let free = self.concurrency - self.running.len();
-        if self.may_have_work && self.claiming.is_none() && self.waiting.is_empty() && free > 0 {
+        let ready = self.claiming.is_none() && self.waiting.is_empty() && self.ended.is_empty();
+        if self.may_have_work && ready && free > 0 {
             // What must run alone comes one at a time.
             self.claim(if self.lane == ALONE { 1 } else { free.max(pace - self.concurrency) });
         }
@@ -367,9 +366,10 @@ impl LaneLoop {
         for open in self.open.values_mut() {
             open.until = now + LEASE;
         }
-        let (store, leases) = (self.store.clone(), self.open.keys().copied().collect());
+        // In line before any claim, as above: after the machine slept, every lease has ended.
+        let extended = self.store.extend(self.open.keys().copied().collect(), LEASE);
         tokio::spawn(async move {
-            if let Err(error) = store.extend(leases, LEASE).await {
+            if let Err(error) = extended.await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "could not extend leases");
             }
         });

@@ -15,12 +15,16 @@ impl Store {
     ///
     /// What failed is tried again after a wait, or becomes a dead letter after its last try, in the same
     /// transaction. Items that are not named stay leased.
-    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<bool>, WriteError> {
+    ///
+    /// Whatever is claimed after this returned, before its answer even, finds it settled.
+    pub fn settle(
+        &self,
+        settlements: Vec<Settlement>,
+    ) -> impl Future<Output = Result<Vec<bool>, WriteError>> + Send + use<> {
         let shared = Arc::clone(self.shared());
         self.write(move |connection| {
             settlements.iter().map(|settlement| settle(connection, &shared, settlement)).collect()
         })
-        .await
     }
 
     /// Everything of one claim is done.

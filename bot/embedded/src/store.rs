@@ -71,7 +71,7 @@ pub(crate) struct Shared {
 impl Store {
     /// Opens the folder, makes it where there is none, and takes up what the last process left.
     ///
-    /// Blocks while it reads which deliveries are known: about 0.2 s for a million.
+    /// Blocks while it reads which deliveries are known: 0.36 s for a million on a busy machine.
     pub fn open(
         options: Options,
         clock: Arc<dyn Clock>,
@@ -124,15 +124,25 @@ impl Store {
         answered.await.unwrap_or(Err(WriteError::Closed))
     }
 
-    /// Runs a closure in the writer's next transaction, and waits until it is on the disk. An error takes back
-    /// what the closure wrote, and nothing else. Cancelling does not cancel the write.
-    pub(crate) async fn write<T: Send + 'static>(
+    /// Runs a closure in the writer's next transaction; the answer comes once it is on the disk. An error takes
+    /// back what the closure wrote, and nothing else.
+    ///
+    /// It has its place in line when this returns, before the answer is waited for: writes happen in the order
+    /// of the calls. Cancelling does not cancel the write.
+    pub(crate) fn write<T, F>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, WriteError> {
+        work: F,
+    ) -> impl Future<Output = Result<T, WriteError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (job, answered) = Closure::new(work);
-        self.0.shared.intake.push(0, Command::Job(Box::new(job)))?;
-        answered.await.unwrap_or(Err(WriteError::Closed))
+        let pushed = self.0.shared.intake.push(0, Command::Job(Box::new(job)));
+        async move {
+            pushed?;
+            answered.await.unwrap_or(Err(WriteError::Closed))
+        }
     }
 }
 

@@ -157,8 +157,13 @@ impl Store {
         .await
     }
 
-    /// Moves the end of leases. `false` for those that were lost.
-    pub async fn extend(&self, leases: Vec<WorkLease>, by: Duration) -> Result<Vec<bool>, WriteError> {
+    /// Moves the end of leases. `false` for those that were lost. Whatever is claimed after this returned finds
+    /// them extended.
+    pub fn extend(
+        &self,
+        leases: Vec<WorkLease>,
+        by: Duration,
+    ) -> impl Future<Output = Result<Vec<bool>, WriteError>> + Send + use<> {
         let until = self.shared().now().saturating_add(by.as_millis() as i64);
         self.write(move |connection| {
             let mut update =
@@ -168,7 +173,6 @@ impl Store {
                 .map(|lease| Ok(update.execute(params![until, lease.row, lease.token])? == 1))
                 .collect()
         })
-        .await
     }
 
     /// The segment that claimed work is in; its items are places in it. `None` where the archive has dropped it.
