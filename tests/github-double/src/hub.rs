@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::webhook::Sender;
 
 /// How long anybody waits for a condition: generous, as it is only ever used up by a failing test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Shared by the server, the handles that tests hold, and the deliveries under way.
 #[derive(Debug)]

@@ -26,6 +26,47 @@
 //! gh.assert_clean().await;
 //! # }
 //! ```
+//!
+//! Things go wrong when they are asked to, time passes when it is told to, and people log in without a browser:
+//!
+//! ```no_run
+//! # async fn example(gh: github_double::Double, app: github_double::App, ada: github_double::User) {
+//! use std::time::Duration;
+//!
+//! use github_double::{Fault, When};
+//!
+//! gh.inject(When::path("/repos/*/comments").method("POST").times(2), Fault::Status(502));
+//! gh.inject(When::path("*").after(10), Fault::SecondaryRateLimit(Duration::from_secs(60)));
+//! gh.clock().advance(Duration::from_hours(8)); // User tokens have expired.
+//!
+//! app.add_callback_url("http://127.0.0.1:4000/auth/callback").enable_device_flow();
+//! let sent_to = "the address that /auth/login redirects to";
+//! let callback = ada.approve(sent_to); // What her browser opens next.
+//! ada.approve_device("WDJB-MJHT");
+//! let tokens = ada.tokens_of(&app); // Without the login.
+//! ada.revoke(&app).await;
+//! # }
+//! ```
+//!
+//! Actions do not run: a test says how they go. Checks are looked at, and their buttons pressed:
+//!
+//! ```no_run
+//! # async fn example(shop: github_double::Repository, pr: github_double::Issue, ada: github_double::User) {
+//! let workflow = shop.workflow("deploy.yml");
+//! workflow.inputs(&["environment!"]).jobs(&["build", "deploy"]);
+//! let run = workflow.wait_for_run(0).await;
+//! run.start().await;
+//! run.end_job("build", "failure", "error: out of tea");
+//! run.complete("failure").await;
+//! pr.wait_for(|pr| pr.check_run("deploy").is_some_and(|check| check.conclusion().is_some())).await;
+//! pr.check_run("deploy").unwrap().press(&ada, "retry").await;
+//! assert_eq!(shop.deployments().last().unwrap().state(), "failure");
+//! # }
+//! ```
+//!
+//! The descriptions come from npm: `fetch-schemas` beside this crate gets them, and the first test that needs
+//! them runs it. Loading them takes some 0.2 s of CPU a process; a
+//! request with all its checks then takes one or two milliseconds in a debug build.
 
 // GitHub's objects have many fields, and `json!` recurses once per token.
 #![recursion_limit = "512"]

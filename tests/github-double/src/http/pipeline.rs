@@ -15,6 +15,7 @@ use super::rate::Standing;
 use super::reply::{Refusal, Reply};
 use super::route::{self, Route};
 use super::server::{HttpResponse, Text};
+use crate::clock::Moment;
 use crate::faults::Fault;
 use crate::hub::{Hub, lock};
 use crate::random;
@@ -197,6 +198,7 @@ fn web(hub: &Arc<Hub>, received: &Received) -> Ready {
     if !reply_is_text {
         headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
     }
+    headers.push(("date", hub.read(|state| http_date(state.now()))));
     headers.push(("x-github-request-id", request_id()));
     Ready { status: reply.status, headers, body }
 }
@@ -337,6 +339,7 @@ fn ready(hub: &Arc<Hub>, received: &Received, caller: &Caller, reply: Reply, cou
     });
     let mut headers = vec![
         ("content-type", "application/json; charset=utf-8".to_owned()),
+        ("date", hub.read(|state| http_date(state.now()))),
         ("server", "github.com".to_owned()),
         ("x-github-request-id", request_id()),
         ("x-github-media-type", "github.v3; format=json".to_owned()),
@@ -374,6 +377,11 @@ fn primary_rate_limit(hub: &Arc<Hub>, received: &Received, reset: Duration) -> H
     ];
     let refusal = Refusal { headers, ..Refusal::new(403, "API rate limit exceeded for installation.") };
     fail(hub, received, refusal)
+}
+
+/// The time here, not the machine's: who compares clocks compares with GitHub's.
+fn http_date(moment: Moment) -> String {
+    moment.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// `C0FF:3A2B1C:…`, as support asks for it.

@@ -235,6 +235,17 @@ impl App {
         self.hub.read(|state| Delivery::from(&state.deliveries[&id]))
     }
 
+    /// Sends once more every delivery that no attempt brought to its receiver, and returns how many those
+    /// were: what is done after the receiver was away.
+    pub async fn redeliver_failed(&self) -> usize {
+        self.hub
+            .act(|state| {
+                let failed = state.failed_deliveries(self.id);
+                failed.into_iter().filter_map(|id| state.redeliver(id)).count()
+            })
+            .await
+    }
+
     fn look<R>(&self, look: impl FnOnce(&app::App) -> R) -> R {
         self.hub.read(|state| look(state.app(self.id)))
     }

@@ -5,9 +5,11 @@
 //! as a conversation. Setting up is not `async`; its webhooks, if any App listens yet, go out by themselves.
 
 mod account;
+mod actions;
 mod app;
-mod ci;
+mod checks;
 mod comment;
+mod deployments;
 mod discussion;
 mod installation;
 mod issue;
@@ -16,9 +18,11 @@ mod repository;
 mod team;
 
 pub use account::{Organization, User};
+pub use actions::{Workflow, WorkflowRun};
 pub use app::{App, AppBuilder, Delivery};
-pub use ci::{CheckRun, Deployment, Workflow, WorkflowRun};
+pub use checks::CheckRun;
 pub use comment::{Comment, Reaction, Review};
+pub use deployments::Deployment;
 pub use discussion::Discussion;
 pub use installation::Installation;
 pub use issue::{Issue, IssueBuilder};

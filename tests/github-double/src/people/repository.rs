@@ -205,6 +205,12 @@ impl Repository {
         Discussion { hub: Arc::clone(&self.hub), id: id.await }
     }
 
+    /// Waits until `condition` holds; looks again whenever anything changes.
+    pub async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
+        let what = format!("a condition on {}", self.full_name());
+        self.hub.until(&what, || condition(self)).await;
+    }
+
     /// The organization that owns the repository, if one does.
     pub fn organization(&self) -> Option<Organization> {
         let owner = self.hub.read(|state| state.repository(self.id).owner);

@@ -1,6 +1,6 @@
 //! Deliveries: every attempt to bring a webhook to its receiver, as `GET /app/hook/deliveries` tells them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -54,23 +54,34 @@ impl Delivery {
 }
 
 impl super::State {
-    /// The events that no attempt brought to their receiver, for a person to read.
-    pub(crate) fn undelivered(&self) -> Vec<String> {
+    /// The last attempts at the events that no attempt brought to their receiver.
+    fn failed(&self) -> impl Iterator<Item = &Delivery> {
         let last_attempts: BTreeMap<&str, &Delivery> =
             self.deliveries.values().map(|delivery| (delivery.guid.as_str(), delivery)).collect();
-        let was_delivered = |guid: &str| {
-            self.deliveries.values().any(|delivery| delivery.guid == guid && delivery.is_delivered())
-        };
+        let delivered: BTreeSet<&str> =
+            self.deliveries.values().filter(|d| d.is_delivered()).map(|d| d.guid.as_str()).collect();
         last_attempts
-            .into_iter()
-            .filter(|(guid, delivery)| !delivery.is_pending() && !was_delivered(guid))
-            .map(|(guid, delivery)| {
+            .into_values()
+            .filter(move |delivery| !delivery.is_pending() && !delivered.contains(delivery.guid.as_str()))
+    }
+
+    /// An App's failed deliveries, in the order of their last attempts.
+    pub(crate) fn failed_deliveries(&self, app: AppId) -> Vec<DeliveryId> {
+        let mut ids: Vec<DeliveryId> = self.failed().filter(|d| d.app == app).map(|d| d.id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The events that no attempt brought to their receiver, for a person to read.
+    pub(crate) fn undelivered(&self) -> Vec<String> {
+        self.failed()
+            .map(|delivery| {
                 let how = match &delivery.outcome {
                     Outcome::Answered { status, body, .. } => format!("{status} {body}"),
                     Outcome::Failed { why, .. } => why.clone(),
                     Outcome::Pending => String::new(),
                 };
-                format!("webhook {} {guid} was not delivered: {how}", delivery.name())
+                format!("webhook {} {} was not delivered: {how}", delivery.name(), delivery.guid)
             })
             .collect()
     }

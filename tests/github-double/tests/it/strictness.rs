@@ -51,6 +51,20 @@ async fn an_undelivered_webhook_fails_the_test() {
 }
 
 #[tokio::test]
+async fn what_failed_while_the_receiver_was_away_is_sent_again() {
+    let world = World::new().await;
+    let receiver = Receiver::start().await;
+    world.app.send_webhooks_to("http://127.0.0.1:9/nobody");
+    let issue = world.shop.issue("Hello").by(&world.ada).open().await;
+    issue.comment(&world.ada, "Anybody?").await;
+    world.app.send_webhooks_to(&receiver.url);
+    assert_eq!(world.app.redeliver_failed().await, 2);
+    assert_eq!(world.app.redeliver_failed().await, 0);
+    assert_eq!(receiver.hooks().len(), 2);
+    world.gh.assert_clean().await;
+}
+
+#[tokio::test]
 async fn an_undelivered_webhook_may_be_allowed() {
     let world = World::new().await;
     world.app.send_webhooks_to("http://127.0.0.1:9/nobody");
@@ -158,6 +172,9 @@ async fn a_clock_is_shared_and_can_stand_still() {
     let before = gh.clock().now();
     clock.advance(Duration::from_mins(1));
     assert_eq!((gh.clock().now() - before).num_seconds(), 60);
+    let answer = send(&gh, "GET", "/meta", &[], Value::Null).await.unwrap();
+    let date = gh.clock().now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    assert_eq!(answer.header("date"), date, "answers tell the time of this clock");
 }
 
 #[tokio::test]
