@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Failed {
     /// The server's: code, message, and the whole body.
+    #[allow(missing_docs)] // As AWS's answers have them.
     Service { code: String, message: String, status: u16 },
     /// boto3 did not even send the request.
     Parameters(String),
@@ -103,9 +104,9 @@ fn parameters(operation: &str, request: &Value) -> Option<String> {
             _ => {}
         }
     };
-    for name in ["name", "stateMachineArn", "executionArn", "activityArn", "resourceArn", "taskToken", "definition"] {
+    for name in ["name", "stateMachineArn", "executionArn", "activityArn", "resourceArn", "taskToken", "definition", "stateName"] {
         if let Some(value) = request.get(name) {
-            check(name.to_owned(), value, (name == "name" || name.ends_with("Arn")).then_some(1));
+            check(name.to_owned(), value, (name.ends_with("ame") || name.ends_with("Arn")).then_some(1));
         }
     }
     for (index, tag) in request["tags"].as_array().into_iter().flatten().enumerate() {

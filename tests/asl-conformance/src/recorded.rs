@@ -165,6 +165,12 @@ async fn stubbed(stub: Value, payload: Payload, call: TaskCall) -> TaskResult {
             Err(TaskError::new(error, text(&cause, plain).unwrap_or_default()))
         }
         "const" => Ok(Payload::from(stub["value"].clone())),
+        "bytes" => {
+            // Recorded as Python shows it: b'"text"'.
+            let shown = stub["value"].as_str().unwrap_or_default();
+            let text = shown.trim_start_matches("b'").trim_end_matches('\'');
+            Ok(Payload::parse(text).unwrap_or_else(|_| Payload::from(stub["value"].clone())))
+        }
         // The runtime writes what Python returns; the length that the headers show is of that text.
         _ => Ok(Payload::parse(&python_dumps(payload.value())).unwrap_or(payload)),
     }

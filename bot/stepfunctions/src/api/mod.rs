@@ -10,6 +10,7 @@ mod paging;
 mod params;
 pub mod server;
 pub(crate) mod sign;
+mod shapes;
 mod tags;
 mod test_state;
 mod validate;

@@ -115,8 +115,14 @@ impl Core {
             if instance.touched != touched {
                 continue;
             }
+            let over = instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running);
+            if over && instance.unflushed.is_empty() {
+                // It was looked at after its end.
+                self.retire(id);
+                continue;
+            }
             let busy = instance.origin.is_express()
-                || instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running)
+                || over
                 || instance.tasks.values().any(|open| !open.submitted && open.request.integration != Integration::Activity)
                 || !instance.map_runs.is_empty();
             if busy {
@@ -177,7 +183,7 @@ impl Core {
     /// Takes up what the last process left: what its segments say, timers, and tasks that nobody has answered.
     pub(crate) fn recover(&mut self) -> Result<(), EngineError> {
         let unreadable = |what: &str| EngineError::Unreadable(what.to_owned());
-        self.next_id = max_id(&self.reader, "execution")? + 1;
+        self.next_id = self.next_id.max(max_id(&self.reader, "execution")? + 1);
         self.next_segment = max_id(&self.reader, "segment")? + 1;
         self.trimmed_from(self.next_segment);
         let mut tails = read_tails(&self.reader)?;

@@ -159,6 +159,9 @@ impl Core {
         if running && instance.origin.info.input.value() == input.value() {
             return Ok(Some(Started { id, arn: Arc::clone(arn), at: execution.started() }));
         }
+        if !running && instance.unflushed.is_empty() {
+            self.retire(id);
+        }
         Err(exists())
     }
 
@@ -276,6 +279,7 @@ impl Core {
                 if ids.len() == FORGET_AT_ONCE {
                     self.retention_due = now;
                 }
+                ids.iter().for_each(|id| self.retire(*id));
                 self.gathering.writes.push(Write::Forget { ids });
                 self.gathering.urgent = true;
             }

@@ -90,8 +90,9 @@ fn invocation(parameters: &Payload) -> (String, Payload) {
     let value = parameters.value();
     let name = value.get("FunctionName").and_then(Value::as_str).unwrap_or_default().to_owned();
     let payload = match value.get("Payload") {
-        Some(payload) => Payload::from(payload.clone()),
-        None => Payload::empty_object(),
+        Some(payload) if !payload.is_null() => Payload::from(payload.clone()),
+        // AWS sends nothing for `null`, and a function that is sent nothing gets an empty object.
+        _ => Payload::empty_object(),
     };
     (name, payload)
 }
