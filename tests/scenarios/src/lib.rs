@@ -26,7 +26,7 @@ use github_double::{App, Double, Installation, Issue, Organization, Permission, 
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The world at the beginning of a conversation.
 pub struct World {
