@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::{ManualClock, delivery_id};
 use crate::ports::{Begin, Clock, Lease, Once, OnceKey};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// Runs all facts, each on an adapter of its own.
 pub async fn once<S, F>(make: F)
@@ -92,7 +92,7 @@ async fn of_simultaneous_callers_one_runs<S: Once + 'static>(store: Arc<S>) {
 async fn a_lease_that_ended_goes_to_the_next(store: &impl Once, clock: &ManualClock) {
     let key = key("commands", 1);
     let first = run(store, &key).await;
-    clock.advance(LEASE - Duration::from_millis(1));
+    clock.advance(LEASE.saturating_sub(Duration::from_millis(1)));
     assert!(matches!(begin(store, &key).await, Begin::InProgress { .. }));
     clock.advance(Duration::from_millis(1));
     let second = run(store, &key).await;
