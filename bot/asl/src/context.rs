@@ -81,7 +81,10 @@ impl ContextSource<'_> {
         execution.insert("StartTime".into(), self.started.to_string().into());
         execution.insert("Name".into(), self.info.name.as_ref().into());
         execution.insert("RoleArn".into(), self.info.role_arn.as_ref().into());
-        execution.insert("RedriveCount".into(), self.redrives.into());
+        // Express executions cannot be redriven, and their context object does not speak of it.
+        if self.info.execution_type == ExecutionType::Standard {
+            execution.insert("RedriveCount".into(), self.redrives.into());
+        }
         if let Some(redriven) = self.redriven {
             execution.insert("RedriveTime".into(), redriven.to_string().into());
         }

@@ -134,7 +134,7 @@ pub struct MapRunRequest {
     pub state: Arc<str>,
     /// Where the state stands; see [`TaskRequest::path`].
     pub path: String,
-    /// The item processor: start each child with [`Execution::start`](crate::Execution::start) on it.
+    /// The item processor: each child is an [`Execution::of_workflow`](crate::Execution::of_workflow) of it.
     pub processor: WorkflowId,
     /// Whether children are Standard or Express.
     pub execution_type: ExecutionType,
@@ -163,7 +163,7 @@ pub struct MapRunRequest {
 pub enum ItemSource {
     /// From the state's input: a JSON array, or an object whose members are the items.
     Input(Payload),
-    /// From outside: fetch, then hand over with [`MapRun::read`](crate::map_run::MapRun::read).
+    /// From outside: fetch, then hand over to [`MapRun::new`](crate::map_run::MapRun::new).
     Reader(ReaderRequest),
 }
 

@@ -16,13 +16,7 @@ pub fn items_of(config: &Value, body: &[u8]) -> Result<Vec<Value>, ErrorDetails>
     let failed = |cause: &str| failure("States.ItemReaderFailed", cause);
     let limit = match config.get("MaxItems") {
         None | Some(Value::Null) => MAX_ITEMS,
-        Some(value) => match value.as_f64() {
-            Some(number) if number < 0.0 => return Err(failed("field MaxItems must be positive")),
-            Some(0.0) => MAX_ITEMS,
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Bounded above and below.
-            Some(number) => number.min(100_000_000.0) as u64,
-            None => return Err(failed("field MaxItems must be an integer")),
-        },
+        Some(value) => max_items(config, value).map_err(|cause| failed(&cause))?,
     };
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let text = std::str::from_utf8(body).map_err(|_| failed("The file is not valid UTF-8"))?;
@@ -48,6 +42,28 @@ pub fn items_of(config: &Value, body: &[u8]) -> Result<Vec<Value>, ErrorDetails>
     };
     items.truncate(limit);
     Ok(items)
+}
+
+/// How many items to read at most; 0 stands for all.
+fn max_items(config: &Value, value: &Value) -> Result<u64, String> {
+    let number = match value {
+        Value::String(text) => text.parse().ok(),
+        // A literal may have come as a double.
+        other => other.as_f64().filter(|number| number.fract() == 0.0),
+    };
+    let Some(number) = number else {
+        let path = config.get("MaxItemsPath").and_then(Value::as_str).unwrap_or("MaxItems");
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        return Err(format!(
+            "The MaxItemsPath field refers to value \"{value}\" which is not a valid integer: {path}"
+        ));
+    };
+    if number < 0.0 {
+        return Err("field MaxItems must be positive".to_owned());
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Bounded above and below.
+    let number = number.min(100_000_000.0) as u64;
+    Ok(if number == 0 { MAX_ITEMS } else { number })
 }
 
 fn csv_items(config: &Value, text: &str, limit: usize) -> Vec<Value> {
@@ -158,5 +174,10 @@ mod tests {
         let config = json!({"InputType": "JSON", "MaxItems": -1});
         let error = items_of(&config, b"[]").unwrap_err();
         assert_eq!(error.cause.as_deref(), Some("field MaxItems must be positive"));
+        let config = json!({"InputType": "JSON", "MaxItems": "many", "MaxItemsPath": "$.m"});
+        assert_eq!(
+            items_of(&config, b"[]").unwrap_err().cause.as_deref(),
+            Some("The MaxItemsPath field refers to value \"many\" which is not a valid integer: $.m")
+        );
     }
 }

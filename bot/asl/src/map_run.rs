@@ -176,10 +176,7 @@ impl MapRun {
     /// The end, when it has come: the results in order, or the failure. What still runs after a failure is to be stopped.
     pub fn end(&self) -> Option<Result<Payload, ErrorDetails>> {
         if self.is_exceeded() {
-            return Some(Err(failure(
-                "States.ExceedToleratedFailureThreshold",
-                "The specified tolerated failure threshold was exceeded",
-            )));
+            return Some(Err(threshold_exceeded()));
         }
         if self.results.len() < self.children.len() {
             return None;
@@ -229,6 +226,13 @@ impl MapRun {
 
 fn keyless(items: Vec<Value>) -> Vec<(Option<Arc<str>>, Value)> {
     items.into_iter().map(|item| (None, item)).collect()
+}
+
+pub(crate) fn threshold_exceeded() -> ErrorDetails {
+    failure(
+        "States.ExceedToleratedFailureThreshold",
+        "The specified tolerated failure threshold was exceeded",
+    )
 }
 
 pub(crate) fn failure(error: &str, cause: impl Into<String>) -> ErrorDetails {

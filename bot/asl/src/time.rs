@@ -17,6 +17,16 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000)))
     }
 
+    /// Parses what AWS takes when a Wait state is told its time by data: as [`Timestamp::parse`], but seconds may be
+    /// missing and letters be small, as in Java's `ISO_OFFSET_DATE_TIME`.
+    pub fn parse_lenient(text: &str) -> Option<Self> {
+        let mut upper = text.to_ascii_uppercase();
+        if upper.is_char_boundary(16) && !upper[16.min(upper.len())..].starts_with(':') && upper.len() > 16 {
+            upper.insert_str(16, ":00");
+        }
+        Self::parse(&upper)
+    }
+
     /// Parses an ISO-8601 extended offset date-time, such as `2016-03-14T01:59:00.123Z` or `…+01:00`.
     ///
     /// This is what `Timestamp` fields and the `Timestamp…` operators take: upper-case `T`, seconds and an offset are
@@ -132,6 +142,17 @@ mod tests {
         }
         assert_eq!(Timestamp::parse("2016-03-14T01:59:00+01:00"), Timestamp::parse("2016-03-14T00:59:00Z"));
         assert_eq!(Timestamp::parse("2016-03-14T01:59:00.5Z").unwrap().0 % 1000, 500);
+    }
+
+    #[test]
+    fn data_may_leave_seconds_out() {
+        let exact = Timestamp::parse("2016-03-14T01:59:00Z");
+        assert_eq!(Timestamp::parse_lenient("2016-03-14t01:59z"), exact);
+        assert_eq!(Timestamp::parse_lenient("2016-03-14T01:59+00:00"), exact);
+        assert_eq!(Timestamp::parse("2016-03-14T01:59Z"), None);
+        for text in ["", "2016", "2016-03-14T01:59", "2016-03-14T01:é9Z"] {
+            assert_eq!(Timestamp::parse_lenient(text), None, "{text}");
+        }
     }
 
     #[test]

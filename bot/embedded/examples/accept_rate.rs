@@ -187,7 +187,7 @@ fn main() {
     let bytes: usize = load.payloads.iter().map(|(_, body)| body.len()).sum();
     println!("{} payloads, {} bytes on average", load.payloads.len(), bytes / load.payloads.len());
     // GUIDs must be new in a folder that was used before.
-    load.next.store(SystemClock.now().timestamp_micros() as u64, Ordering::Relaxed);
+    load.next.store(SystemClock.now().timestamp_micros().cast_unsigned(), Ordering::Relaxed);
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -243,12 +243,11 @@ impl Acceptor {
         }
         let mut subscribers: Vec<Subscriber> = Vec::new();
         for name in self.shared.subscriptions.subscribed(event) {
-            let subscriber = match self.handlers.get(&name) {
-                Some(known) => known.clone(),
-                None => {
-                    let id = handler_id(connection, &name)?;
-                    Subscriber { id, name: name.as_str().into(), door: self.shared.door(id) }
-                }
+            let subscriber = if let Some(known) = self.handlers.get(&name) {
+                known.clone()
+            } else {
+                let id = handler_id(connection, &name)?;
+                Subscriber { id, name: name.as_str().into(), door: self.shared.door(id) }
             };
             self.handlers.insert(name, subscriber.clone());
             if subscribers.iter().all(|known| known.id != subscriber.id) {

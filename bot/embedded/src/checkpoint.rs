@@ -66,7 +66,7 @@ impl Checkpoints {
             passive(connection)?;
         } else if copied != RUNNING {
             self.copied.store(RUNNING, Ordering::Release);
-            if !self.ask.as_ref().is_some_and(|ask| ask.try_send(()).is_ok()) {
+            if self.ask.as_ref().is_none_or(|ask| ask.try_send(()).is_err()) {
                 self.copied.store(0, Ordering::Release);
             }
         }

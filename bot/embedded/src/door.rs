@@ -89,3 +89,64 @@ impl Door {
         (std::mem::take(&mut inside.handed), inside.promised > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::WorkLease;
+
+    fn work(items: u16) -> Handed {
+        let claimed = Claimed {
+            lease: WorkLease { row: 1, token: 1 },
+            handler: "handler".into(),
+            segment: 1,
+            items: (0..items).collect(),
+            attempt: 1,
+            until: 0,
+        };
+        (claimed, Arc::default())
+    }
+
+    #[test]
+    fn no_more_is_promised_than_there_is_room_for() {
+        let door = Door::default();
+        assert!(!door.promise(1), "nobody said that there is room");
+        door.make_room(10);
+        assert!(door.promise(7));
+        assert!(!door.promise(4));
+        // What is on its way takes room until the loop has it.
+        door.make_room(10);
+        assert!(!door.promise(4));
+        door.hand_over(work(7));
+        door.make_room(10);
+        assert!(!door.promise(4));
+        assert_eq!(door.take().0.len(), 1);
+        door.make_room(10);
+        assert!(door.promise(4));
+        door.withdraw(4);
+        door.make_room(10);
+        assert!(door.promise(10));
+    }
+
+    #[test]
+    fn a_loop_that_ends_learns_what_still_comes() {
+        let door = Door::default();
+        door.make_room(10);
+        assert!(door.promise(3));
+        assert!(matches!(door.shut(), (handed, true) if handed.is_empty()));
+        assert!(!door.promise(1));
+        door.hand_over(work(3));
+        assert!(matches!(door.shut(), (handed, false) if handed.len() == 1));
+    }
+
+    #[test]
+    fn news_of_the_queue_is_not_lost_behind_what_is_handed_over() {
+        let door = Door::default();
+        door.make_room(1);
+        assert!(door.promise(1));
+        door.wake();
+        door.hand_over(work(1));
+        assert!(matches!(door.take(), (handed, true) if handed.len() == 1));
+        assert!(matches!(door.take(), (handed, false) if handed.is_empty()));
+    }
+}

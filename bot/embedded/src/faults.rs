@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deputy_core::contract::{ManualClock, delivery};
+use deputy_core::contract::{ManualClock, delivery, noise};
 use deputy_core::ports::{Accepted, Archive as _, Clock as _, Inbox as _, InboxError};
 use rusqlite::ffi;
 use tempfile::TempDir;
@@ -24,18 +24,9 @@ fn io_error() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None)
 }
 
-/// Noise, so that it cannot be compressed away.
+/// A delivery that takes room on the disk.
 fn large(number: u64, clock: &ManualClock) -> deputy_core::delivery::Delivery {
-    let mut delivery = delivery(number, clock.now());
-    let mut noise = number as u32;
-    let body: Vec<u8> = (0..100_000)
-        .map(|_| {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            noise.to_be_bytes()[0]
-        })
-        .collect();
-    delivery.body = body.into();
-    delivery
+    deputy_core::delivery::Delivery { body: noise(100_000, number as u32), ..delivery(number, clock.now()) }
 }
 
 #[tokio::test]

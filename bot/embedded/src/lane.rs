@@ -1,21 +1,21 @@
 //! One handler's loop: claim, run, settle.
 
-use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deputy_core::delivery::Delivery;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::attempt::{attempt, unreadable};
 use crate::door::Door;
 use crate::error::WriteError;
+use crate::pace::Pace;
 use crate::store::Store;
 use crate::work::{ALONE, Claimed, Failure, Settlement, WorkLease, bitmap, take};
 use crate::worker::Run;
@@ -27,12 +27,11 @@ pub(crate) const LEASE: Duration = Duration::from_mins(5);
 const TIMEOUT: Duration = Duration::from_mins(10);
 /// How long after the store refused something it is tried again.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
-/// A handler gets as much at once as it did in the last such time…
-const LATELY: Duration = Duration::from_millis(100);
-/// …and needs no tasks for its items from this many on: each takes less than half a millisecond.
-const QUICK: usize = 200;
-/// …up to this many.
+/// A handler gets at once what it did in the last tenth of a second, up to this many.
 const MAX_PACE: usize = 1_024;
+/// From this many in a tenth of a second on, a handler's items need no tasks: each takes less than half a
+/// millisecond.
+const QUICK: usize = 200;
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +117,7 @@ impl LaneLoop {
             door,
             may_have_work: true,
             next_due: None,
-            pace: Pace { since: Instant::now(), done: 0, lately: 0 },
+            pace: Pace::new(),
             claiming: None,
             waiting: VecDeque::new(),
             running: JoinSet::new(),
@@ -225,10 +224,12 @@ impl LaneLoop {
         let timeout = self.timeouts.get(&*item.handler).copied().unwrap_or(TIMEOUT);
         let (store, run) = (self.store.clone(), Arc::clone(&self.run));
         let mut attempt = Box::pin(async move {
-            let outcome = attempt(&store, &*run, &item.handler, item.delivery, item.attempt, timeout).await;
+            let outcome =
+                attempt(&*store.shared().clock, &*run, &item.handler, item.delivery, item.attempt, timeout)
+                    .await;
             (item.lease, item.ordinal, outcome)
         });
-        if self.pace.lately > QUICK {
+        if self.pace.lately() > QUICK {
             let polled = poll_fn(|context| Poll::Ready(attempt.as_mut().poll(context))).await;
             if let Poll::Ready((lease, ordinal, outcome)) = polled {
                 self.ended(lease, ordinal, outcome);
@@ -243,7 +244,7 @@ impl LaneLoop {
         let (handed, queued) = self.door.take();
         self.may_have_work |= queued;
         for (claimed, segment) in handed {
-            self.open(claimed, Ok(Some(segment)));
+            self.open(claimed, &Ok(Some(segment)));
         }
     }
 
@@ -274,16 +275,16 @@ impl LaneLoop {
         };
         self.next_due = next_due.and_then(DateTime::from_timestamp_millis);
         for (claimed, segment) in loaded {
-            self.open(claimed, segment);
+            self.open(claimed, &segment);
         }
     }
 
     /// Takes up claimed work.
-    fn open(&mut self, claimed: Claimed, segment: anyhow::Result<Option<Arc<[Delivery]>>>) {
+    fn open(&mut self, claimed: Claimed, segment: &anyhow::Result<Option<Arc<[Delivery]>>>) {
         let until = DateTime::from_timestamp_millis(claimed.until).unwrap_or(DateTime::<Utc>::MAX_UTC);
         self.open.insert(claimed.lease, Open { until, left: bitmap(&claimed.items) });
         for ordinal in claimed.items {
-            let delivery = match &segment {
+            let delivery = match segment {
                 Ok(Some(segment)) => segment.get(usize::from(ordinal)).cloned(),
                 _ => None,
             };
@@ -310,7 +311,7 @@ impl LaneLoop {
     }
 
     fn ended(&mut self, lease: WorkLease, ordinal: u16, outcome: Result<(), Failure>) {
-        self.pace.done += 1;
+        self.pace.count();
         if let Some(open) = self.open.get_mut(&lease) {
             take(&mut open.left, ordinal);
             if open.left.iter().all(|byte| *byte == 0) {
@@ -383,7 +384,7 @@ impl LaneLoop {
     fn give_back_waiting(&mut self) -> bool {
         let (handed, promised) = self.door.shut();
         for (claimed, segment) in handed {
-            self.open(claimed, Ok(Some(segment)));
+            self.open(claimed, &Ok(Some(segment)));
         }
         while let Some(item) = self.waiting.pop_front() {
             if let Some(open) = self.open.get_mut(&item.lease) {
@@ -398,24 +399,6 @@ impl LaneLoop {
         for (lease, open) in std::mem::take(&mut self.open) {
             self.settlement(lease).released.extend(crate::work::ordinals(&open.left));
         }
-    }
-}
-
-/// How many items ended lately.
-struct Pace {
-    since: Instant,
-    done: usize,
-    lately: usize,
-}
-
-impl Pace {
-    fn now(&mut self) -> usize {
-        let elapsed = self.since.elapsed();
-        if elapsed >= LATELY {
-            self.lately = self.done * LATELY.as_millis() as usize / elapsed.as_millis() as usize;
-            (self.since, self.done) = (Instant::now(), 0);
-        }
-        self.lately
     }
 }
 
@@ -443,59 +426,4 @@ async fn pending_or<T>(later: &mut Option<Later<T>>) -> T {
         }
         None => std::future::pending().await,
     }
-}
-
-fn unreadable(error: Option<&anyhow::Error>) -> Failure {
-    match error {
-        Some(error) => Failure::of(error),
-        None => {
-            Failure { permanent: true, ..Failure::because("the archive has dropped the delivery".to_owned()) }
-        }
-    }
-}
-
-/// Runs a handler once. Whatever it does, it ends.
-async fn attempt(
-    store: &Store,
-    run: &dyn Run,
-    handler: &str,
-    delivery: Delivery,
-    attempt: u32,
-    timeout: Duration,
-) -> Result<(), Failure> {
-    let clock = &store.shared().clock;
-    let ran = CatchPanic(run.run(handler, delivery, attempt));
-    tokio::select! {
-        biased;
-        ended = ran => match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::of(&error)),
-            Err(panic) => Err(Failure::because(format!("the handler panicked: {}", panic_text(&*panic)))),
-        },
-        () = clock.sleep_until(clock.now() + timeout) => {
-            Err(Failure::because(format!("the handler took longer than {} s", timeout.as_secs())))
-        }
-    }
-}
-
-/// A future whose panics are its result.
-struct CatchPanic<'a>(Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>);
-
-impl Future for CatchPanic<'_> {
-    type Output = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }

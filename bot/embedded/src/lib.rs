@@ -14,6 +14,7 @@
 mod accept;
 pub mod app;
 mod archive;
+mod attempt;
 mod checkpoint;
 pub mod cli;
 pub mod config;
@@ -31,6 +32,7 @@ mod lease;
 pub mod log;
 mod once;
 mod options;
+mod pace;
 mod readers;
 mod retry;
 mod schema;

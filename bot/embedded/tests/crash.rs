@@ -25,7 +25,7 @@ use deputy_core::ports::{
 use deputy_embedded::{Lane, Options, Retry, Run, Store, Workers};
 
 const HANDLERS: [&str; 2] = ["first", "second"];
-const IN_FLIGHT: u64 = 32;
+const IN_FLIGHT: u8 = 32;
 
 /// Seconds since 1970 when the parent started: part of what parent and child both know of a delivery.
 fn started() -> i64 {
@@ -94,7 +94,7 @@ async fn child() {
     for sender in 0..IN_FLIGHT {
         let store = store.clone();
         senders.spawn(async move {
-            for number in (first + sender..).step_by(IN_FLIGHT as usize) {
+            for number in (first + u64::from(sender)..).step_by(IN_FLIGHT.into()) {
                 let accepted = store.accept(delivery(number)).await.unwrap();
                 assert_eq!(accepted, Accepted::New);
                 say(&format!("acknowledged {number}"));

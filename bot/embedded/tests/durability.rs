@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deputy_core::contract::{ManualClock, delivery};
+use deputy_core::contract::{ManualClock, delivery, noise};
+use deputy_core::delivery::Delivery;
 use deputy_core::ports::{
     Accepted, Archive as _, Begin, Clock as _, DeadLetterQuery, DeadLetters, Inbox as _, Once as _, OnceKey,
 };
@@ -85,16 +86,8 @@ async fn the_archive_forgets_and_the_file_shrinks() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::default());
     let store = open(folder.path(), &clock);
-    for number in 0..20 {
-        let mut large = delivery(number, clock.now());
-        let mut noise = number as u32;
-        large.body = (0..250_000)
-            .map(|_| {
-                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                noise.to_be_bytes()[0]
-            })
-            .collect::<Vec<u8>>()
-            .into();
+    for number in 0..20_u32 {
+        let large = Delivery { body: noise(250_000, number), ..delivery(number.into(), clock.now()) };
         store.accept(large).await.unwrap();
     }
     for claimed in store.claim("commands", 100, Duration::from_mins(1)).await.unwrap() {

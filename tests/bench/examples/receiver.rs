@@ -39,7 +39,7 @@ impl Run for Nothing {
 
 fn main() -> anyhow::Result<()> {
     let listen = std::env::var("DEPUTY_LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned()).parse()?;
-    let secrets = Secrets::new([std::env::var("DEPUTY_WEBHOOK_SECRET")?])?;
+    let secrets = Secrets::new([std::env::var("DEPUTY_WEBHOOK_SECRETS")?])?;
     let threads: usize = std::env::var("THREADS").map_or(Ok(1), |threads| threads.parse())?;
     let handled = std::env::var_os("HANDLER").is_some();
     let mut runtime = if threads == 0 {

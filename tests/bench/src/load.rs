@@ -58,7 +58,7 @@ impl Plan {
         let before = pid.map(usage).transpose()?;
         let me_before = usage(std::process::id())?;
         let mut run = Run::start(self, until, pid)?;
-        run.to_the_end()?;
+        run.finish()?;
         let Run { latencies, statuses, broken, elapsed, windows, .. } = run;
         let after = pid.map(usage).transpose()?;
         let me = usage(std::process::id())?.since(&me_before);
@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn to_the_end(&mut self) -> anyhow::Result<()> {
+    fn finish(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(self.connections.len().max(16));
         self.started = Instant::now();
         for index in 0..self.connections.len() {
@@ -147,7 +147,7 @@ impl<'a> Run<'a> {
                 let Token(index) = event.token();
                 if event.is_writable() && !self.connections[index].unsent.is_empty() {
                     let unsent = std::mem::take(&mut self.connections[index].unsent);
-                    self.write(index, &unsent)?;
+                    self.write(index, &unsent);
                 }
                 if event.is_readable() || event.is_read_closed() {
                     self.read(index)?;
@@ -194,15 +194,15 @@ impl<'a> Run<'a> {
         connection.sent_at = now;
         let which = usize::try_from(self.sent % self.plan.requests.len() as u64)?;
         let mut prepared = std::mem::take(&mut self.plan.requests[which]);
-        let written = self.write(index, prepared.as_delivery(self.connections[index].guid));
+        self.write(index, prepared.as_delivery(self.connections[index].guid));
         self.plan.requests[which] = prepared;
-        written?;
         self.sent += 1;
         self.under_way += 1;
         Ok(())
     }
 
-    fn write(&mut self, index: usize, bytes: &[u8]) -> anyhow::Result<()> {
+    /// Sends what the kernel takes, and keeps the rest for when it takes more.
+    fn write(&mut self, index: usize, bytes: &[u8]) {
         let connection = &mut self.connections[index];
         let mut written = 0;
         while written < bytes.len() {
@@ -211,11 +211,10 @@ impl<'a> Run<'a> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The reading side tells what became of it.
-                Err(_) => return Ok(()),
+                Err(_) => return,
             }
         }
         connection.unsent.extend_from_slice(&bytes[written..]);
-        Ok(())
     }
 
     fn read(&mut self, index: usize) -> anyhow::Result<()> {

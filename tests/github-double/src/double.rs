@@ -187,7 +187,9 @@ impl DoubleBuilder {
         let address = listener.local_addr().expect("a listener has an address");
         let web = format!("http://{address}");
         let api = if self.enterprise { format!("{web}/api/v3") } else { web.clone() };
-        let hub = Arc::new(Hub::new(State::new(Urls { api, web }, self.clock), self.validate));
+        let mut state = State::new(Urls { api, web }, self.clock);
+        state.is_enterprise = self.enterprise;
+        let hub = Arc::new(Hub::new(state, self.validate));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(server::serve(listener, Arc::clone(&hub), stopped));
         let guard = Arc::new(Guard { hub: Arc::clone(&hub), stop, watch_end: self.validate });

@@ -265,9 +265,9 @@ impl<'a> Machine<'a> {
     }
 
     pub(super) fn abort_execution(&mut self, details: ErrorDetails) {
-        let previous = self.execution.last_event;
         self.stop_all();
-        self.emit(previous, Details::ExecutionAborted(details.clone()));
+        // What comes from outside follows nothing.
+        self.emit(0, Details::ExecutionAborted(details.clone()));
         let ErrorDetails { error, cause } = details;
         self.complete(Status::Aborted, Outcome::Aborted { error, cause });
     }

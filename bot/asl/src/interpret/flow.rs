@@ -86,7 +86,11 @@ impl<'a> Machine<'a> {
     /// A failed evaluation becomes the state's failure; those of JSONata are events of their own.
     pub(super) fn fault(&mut self, strand: &mut Strand, fault: Fault) -> Failure {
         let definition = self.definition(strand);
-        let cause = fault.sentence(&definition.name, strand.entered);
+        // A state that is tried by itself has no history to refer to.
+        let cause = match self.trace {
+            Some(_) => fault.cause.as_str().into(),
+            None => fault.sentence(&definition.name, strand.entered),
+        };
         if fault.error == crate::evaluate::QUERY_EVALUATION_ERROR {
             // What fails while the state is being entered hangs on the event before its entry.
             let at_entry = !fault.after_entry && strand.previous == strand.entered;
@@ -110,7 +114,9 @@ impl<'a> Machine<'a> {
     ) -> Result<Payload, Failure> {
         let input = strand.input.clone();
         let selected = self.select(strand, &definition.io.input, input)?;
-        if definition.query_language == QueryLanguage::JsonPath {
+        // AWS shows this stage of every type but Parallel.
+        let shown = !matches!(definition.kind, Kind::Parallel { .. });
+        if shown && definition.query_language == QueryLanguage::JsonPath {
             self.note(|trace| trace.after_input_path = Some(selected.clone()));
         }
         Ok(selected)
@@ -180,10 +186,15 @@ impl<'a> Machine<'a> {
                     Some(selector) => self.evaluate(strand, selector, Io::input(&result))?,
                     None => result,
                 };
-                self.note(|trace| trace.after_result_selector = Some(selected.clone()));
+                let has_result = !matches!(definition.kind, Kind::Succeed);
+                if has_result {
+                    self.note(|trace| trace.after_result_selector = Some(selected.clone()));
+                }
                 let assigned = self.assign(strand, definition.assign.as_ref(), Io::input(&selected))?;
                 let placed = self.place(strand, &definition.io.result, selected)?;
-                self.note(|trace| trace.after_result_path = Some(placed.clone()));
+                if has_result {
+                    self.note(|trace| trace.after_result_path = Some(placed.clone()));
+                }
                 (self.select_output(strand, definition, placed)?, assigned)
             }
         };

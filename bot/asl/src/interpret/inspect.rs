@@ -32,6 +32,8 @@ pub struct Probe {
     pub mock: Option<Mock>,
     /// How many times each retrier has been used before.
     pub retry_count: u32,
+    /// How many iterations of a Map state are to count as failed, besides what the mock says.
+    pub failed_iterations: u64,
     /// The time.
     pub at: Timestamp,
     /// For UUIDs, random numbers and tokens.
@@ -108,6 +110,52 @@ pub struct Trace {
     pub catch_index: Option<usize>,
 }
 
+impl Trace {
+    /// AWS's `inspectionData`, documents as texts.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut data = serde_json::Map::new();
+        let documents = [
+            ("input", &self.input),
+            ("afterInputPath", &self.after_input_path),
+            ("afterParameters", &self.after_parameters),
+            ("afterArguments", &self.after_arguments),
+            ("afterItemsPath", &self.after_items_path),
+            ("result", &self.result),
+            ("afterResultSelector", &self.after_result_selector),
+            ("afterResultPath", &self.after_result_path),
+        ];
+        for (name, document) in documents {
+            if let Some(document) = document {
+                data.insert(name.into(), document.text().into());
+            }
+        }
+        if let Some(number) = self.max_concurrency {
+            data.insert("maxConcurrency".into(), number.into());
+        }
+        if let Some(number) = self.tolerated_failure_count {
+            data.insert("toleratedFailureCount".into(), number.into());
+        }
+        if let Some(number) = self.tolerated_failure_percentage {
+            data.insert("toleratedFailurePercentage".into(), number.into());
+        }
+        let mut error = serde_json::Map::new();
+        if let Some(index) = self.retry_index {
+            error.insert("retryIndex".into(), index.into());
+        }
+        if let Some(seconds) = self.retry_backoff_seconds {
+            #[allow(clippy::cast_possible_truncation)] // Bounded by a year.
+            error.insert("retryBackoffIntervalSeconds".into(), (seconds.round() as i64).into());
+        }
+        if let Some(index) = self.catch_index {
+            error.insert("catchIndex".into(), index.into());
+        }
+        if !error.is_empty() {
+            data.insert("errorDetails".into(), serde_json::Value::Object(error));
+        }
+        serde_json::Value::Object(data)
+    }
+}
+
 /// Runs one state as far as `probe` goes. Waits are over at once.
 pub fn inspect(program: &Program, probe: &Probe) -> Inspection {
     let mut machine = Machine {
@@ -145,7 +193,7 @@ pub fn inspect(program: &Program, probe: &Probe) -> Inspection {
     machine.note(|trace| trace.input = Some(probe.info.input.clone()));
     let begun = machine.work(id, &mut strand, definition);
     let result = match begun {
-        Ok(Flow::Wait) => machine.mocked(&mut strand, definition, probe.mock.as_ref()),
+        Ok(Flow::Wait) => machine.mocked(&mut strand, definition, probe),
         other => other.map(Some),
     };
     let verdict = match result {
@@ -179,9 +227,13 @@ impl<'a> Machine<'a> {
         &mut self,
         strand: &mut Strand,
         definition: &'a StateDefinition,
-        mock: Option<&Mock>,
+        probe: &Probe,
     ) -> Result<Option<Flow>, Failure> {
-        let flow = match (mock, &definition.kind) {
+        let tolerated = self.trace.as_ref().and_then(|trace| trace.tolerated_failure_count);
+        if tolerated.is_some_and(|tolerated| probe.failed_iterations > tolerated) {
+            return Err(Failure { details: crate::map_run::threshold_exceeded(), heartbeat: false });
+        }
+        let flow = match (probe.mock.as_ref(), &definition.kind) {
             (_, Kind::Wait(_)) => self.wait_is_over(strand, definition)?,
             (None, _) => return Ok(None),
             (Some(Mock::Result(result)), Kind::Task(_)) => self.task_succeeded(strand, definition, result)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::flow::Io;
-use super::states::plain;
+use super::states::{plain, whole_number};
 use super::{Failure, Flow, Machine};
 use crate::context::{ContextSource, MapItem};
 use crate::effect::{Batch, Effect, ItemSource, MapRunRequest, ReaderRequest, ResultWriterRequest};
@@ -26,19 +26,29 @@ impl<'a> Machine<'a> {
         map: &'a MapState,
     ) -> Result<Flow, Failure> {
         let input = self.effective_input(strand, definition)?;
-        let max_concurrency = self.whole(strand, map.max_concurrency.as_ref(), &input, "MaxConcurrency")?;
-        self.note(|trace| trace.max_concurrency = Some(max_concurrency.unwrap_or(0)));
-        let max_concurrency = max_concurrency.map_or(0, |number| u32::try_from(number).unwrap_or(u32::MAX));
         match &map.mode {
             MapMode::Inline => {
                 let items = self.items(strand, map, &input)?;
                 let items = items_of(items).ok_or_else(|| self.no_items(strand, map, &input))?;
+                let max_concurrency = self.max_concurrency(strand, map, &input)?;
                 self.begin_iterations(id, strand, definition, items, max_concurrency)
             }
             MapMode::Distributed(distributed) => {
+                let max_concurrency = self.max_concurrency(strand, map, &input)?;
                 self.begin_map_run(id, strand, definition, map, distributed, &input, max_concurrency)
             }
         }
+    }
+
+    fn max_concurrency(
+        &mut self,
+        strand: &mut Strand,
+        map: &MapState,
+        input: &Payload,
+    ) -> Result<u32, Failure> {
+        let number = self.whole(strand, map.max_concurrency.as_ref(), input, "MaxConcurrency")?.unwrap_or(0);
+        self.note(|trace| trace.max_concurrency = Some(number));
+        Ok(u32::try_from(number).unwrap_or(u32::MAX))
     }
 
     /// The document that holds the items.
@@ -49,7 +59,9 @@ impl<'a> Machine<'a> {
                 let found = self.with_environment(strand, Io::input(input), |environment| {
                     environment.select(path).map(|found| Payload::from(found.into_owned()))
                 })?;
-                self.note(|trace| trace.after_items_path = Some(found.clone()));
+                if found.value().is_array() {
+                    self.note(|trace| trace.after_items_path = Some(found.clone()));
+                }
                 Ok(found)
             }
             Items::Template(template) => self.evaluate(strand, template, Io::input(input)),
@@ -83,7 +95,9 @@ impl<'a> Machine<'a> {
             }
             Items::Input => Fault::runtime("Reference path \"$\" must point to array."),
             Items::Path(path) => {
-                Fault::runtime(format!("Reference path \"{}\" must point to array.", path.text))
+                // AWS names a path into the context object as seen from there.
+                let text = if path.text.starts_with("$$") { &path.text[1..] } else { &path.text };
+                Fault::runtime(format!("Reference path \"{text}\" must point to array."))
             }
         };
         self.fault(strand, fault)
@@ -105,14 +119,19 @@ impl<'a> Machine<'a> {
             Some(Number::Path(path)) => self
                 .with_environment(strand, Io::input(input), |environment| {
                     let found = environment.select(path)?;
-                    let number =
-                        super::states::whole_number(&found).and_then(|number| u64::try_from(number).ok());
-                    number.ok_or_else(|| {
+                    let number = whole_number(&found).ok_or_else(|| {
                         Fault::runtime(format!(
                             "The {field}Path field refers to value \"{}\" which is not a valid integer: {}",
                             plain(&found),
                             path.text
                         ))
+                    })?;
+                    u64::try_from(number).map_err(|_| {
+                        Fault::runtime(if field == "MaxConcurrency" {
+                            format!("Expected non-negative integer for {field}, got '{number}' instead.")
+                        } else {
+                            format!("{field} cannot be negative.")
+                        })
                     })
                 })
                 .map(Some),
@@ -145,13 +164,17 @@ impl<'a> Machine<'a> {
                         Value::String(text) => text.parse().ok(),
                         _ => None,
                     };
-                    number.filter(|number| within(*number)).ok_or_else(|| {
+                    let number = number.ok_or_else(|| {
                         Fault::runtime(format!(
-                            "The {field}Path field refers to value \"{}\" which is not a valid percentage: {}",
+                            "The {field}Path field refers to value \"{}\" which is not a valid float: {}",
                             plain(&found),
                             path.text
                         ))
-                    })
+                    })?;
+                    if within(number) {
+                        return Ok(number);
+                    }
+                    Err(Fault::runtime(format!("{field} must be between 0 and 100.")))
                 })
                 .map(Some),
             Some(Number::Expression(template)) => {
@@ -222,6 +245,10 @@ impl<'a> Machine<'a> {
                 let mut config = reader.config.clone();
                 if let Some(number) = self.max_items(strand, reader.max_items.as_ref(), input)? {
                     config.insert("MaxItems".into(), number);
+                }
+                if let Some(Number::Path(path)) = &reader.max_items {
+                    // What is wrong with the value is said when the items are read, and names the path.
+                    config.insert("MaxItemsPath".into(), path.text.as_ref().into());
                 }
                 // How many items there are shows only after reading.
                 (

@@ -184,7 +184,7 @@ impl<'a> Machine<'a> {
                     let fault = Fault::unexpected_type(text, location, "string", value.value());
                     return Err(self.fault(strand, fault));
                 };
-                if let Some(at) = Timestamp::parse(timestamp) {
+                if let Some(at) = Timestamp::parse_lenient(timestamp) {
                     at
                 } else {
                     let mut fault = Fault::query(
@@ -280,7 +280,7 @@ fn wait_until(environment: &Environment<'_>, path: &PathText) -> Result<Timestam
     let found = environment.query(path).map_err(|_| {
         Fault::runtime(format!("The TimestampPath parameter does not reference an input value: {text}"))
     })?;
-    found.as_str().and_then(Timestamp::parse).ok_or_else(|| {
+    found.as_str().and_then(Timestamp::parse_lenient).ok_or_else(|| {
         Fault::runtime(format!(
             "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format string: \
              {text} == {}",

@@ -248,6 +248,26 @@ fn several_errors_come_at_once_and_warnings_last() {
 }
 
 #[test]
+fn paths_of_one_dialect_are_doubtful() {
+    let state = json!({"Type": "Pass", "InputPath": "$..a", "Parameters": {"b.$": "$.list[?(@.x > 1)]"}, "End": true});
+    let report =
+        Program::parse(&json!({"StartAt": "A", "States": {"A": state}}).to_string(), ExecutionType::Standard);
+    assert!(report.program.is_some());
+    let codes: Vec<Code> = report.diagnostics.iter().map(|diagnostic| diagnostic.code).collect();
+    assert_eq!(codes, [Code::NotPortable, Code::NotPortable]);
+}
+
+#[test]
+fn numbers_come_from_the_input_not_from_the_context() {
+    let state = json!({"Type": "Map", "MaxConcurrencyPath": "$$.Execution.Input.n", "End": true,
+        "ItemProcessor": {"StartAt": "P", "States": {"P": pass()}}});
+    assert_eq!(
+        one_state(state),
+        ["SCHEMA_VALIDATION_FAILED: Value is not a Reference Path at /States/A/MaxConcurrencyPath"]
+    );
+}
+
+#[test]
 fn express_machines_wait_for_nobody() {
     let machine = json!({"StartAt": "A", "States": {"A": {"Type": "Task", "End": true,
         "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken"}}});

@@ -20,6 +20,7 @@ fn try_state(definition: &Value, input: Value, mock: Option<Mock>, retry_count: 
         mock,
         retry_count,
         at: Timestamp(0),
+        failed_iterations: 0,
         seed: Seed::default(),
     };
     inspect(&program, &probe)

@@ -5,6 +5,7 @@ mod definitions;
 mod inspection;
 mod joins;
 mod limits;
+mod mangled;
 mod redrive;
 mod replay;
 mod retries;

@@ -108,7 +108,7 @@ fn stopping_cancels_what_is_under_way() {
     let stop = EventKind::Stop { error: Some("Enough".into()), cause: None };
     go_on(&program, &mut course, deputy_asl::Timestamp(10), stop, &mut |_: &TaskRequest| Vec::new());
     assert_eq!(course.execution.status(), Status::Aborted);
-    assert_eq!(course.chain().last().unwrap(), "4<3 ExecutionAborted");
+    assert_eq!(course.chain().last().unwrap(), "4<0 ExecutionAborted");
     assert_eq!(course.error(), (Some("Enough"), None));
     assert!(course.effects.contains(&Effect::CancelTask { task: TaskId(3) }));
 }

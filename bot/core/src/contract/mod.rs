@@ -22,4 +22,4 @@ pub use clock::ManualClock;
 pub use dead_letters::{Buried, dead_letters};
 pub use inbox::inbox;
 pub use once::once;
-pub use sample::{delivery, delivery_id};
+pub use sample::{delivery, delivery_id, noise};

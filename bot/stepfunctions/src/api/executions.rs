@@ -180,7 +180,8 @@ struct Described {
     started: Timestamp,
     stopped: Option<Timestamp>,
     result: Kept,
-    about: Option<About>,
+    redrives: (u32, Option<i64>),
+    map_run: Option<Arc<str>>,
 }
 
 pub(super) async fn describe(engine: &Engine, params: Params<'_>) -> Result<Value, ApiError> {
@@ -188,7 +189,25 @@ pub(super) async fn describe(engine: &Engine, params: Params<'_>) -> Result<Valu
     standard(&arn)?;
     let all = params.text("includedData")? != Some("METADATA_ONLY");
     let described = engine.ask(move |core| describe_one(core, &arn)).await?;
-    let Described { origin, status, started, stopped, result: kept, about } = described;
+    Ok(shown(described, all))
+}
+
+/// What `DescribeExecution` says of an execution that has just ended.
+pub(crate) fn description(ended: &Ended) -> Value {
+    let described = Described {
+        origin: Arc::clone(&ended.origin),
+        status: ended.status,
+        started: ended.started,
+        stopped: Some(ended.stopped),
+        result: ended.result.clone(),
+        redrives: (ended.redrives, None),
+        map_run: None,
+    };
+    shown(described, true)
+}
+
+fn shown(described: Described, all: bool) -> Value {
+    let Described { origin, status, started, stopped, result: kept, redrives, map_run } = described;
     let mut answer = Map::new();
     let info = &origin.info;
     answer.insert("executionArn".into(), info.id.as_ref().into());
@@ -211,8 +230,8 @@ pub(super) async fn describe(engine: &Engine, params: Params<'_>) -> Result<Valu
             answer.insert(key.into(), arn.as_ref().into());
         }
     }
-    let (redrives, redriven) = about.as_ref().map_or((0, None), |about| (about.redrives, about.redriven));
-    if let Some(map_run) = about.and_then(|about| about.map_run) {
+    let (redrives, redriven) = redrives;
+    if let Some(map_run) = map_run {
         answer.insert("mapRunArn".into(), map_run.as_ref().into());
     }
     answer.insert("redriveCount".into(), redrives.into());
@@ -224,7 +243,7 @@ pub(super) async fn describe(engine: &Engine, params: Params<'_>) -> Result<Valu
     if let Some(reason) = reason {
         answer.insert("redriveStatusReason".into(), reason.into());
     }
-    Ok(Value::Object(answer))
+    Value::Object(answer)
 }
 
 fn describe_one(core: &mut Core, arn: &str) -> Result<Described, ApiError> {
@@ -252,7 +271,9 @@ fn describe_one(core: &mut Core, arn: &str) -> Result<Described, ApiError> {
     if !running && status != Status::Running {
         core.retire(id);
     }
-    Ok(Described { origin, status, started, stopped, result: kept.unwrap_or_default(), about })
+    let redrives = about.as_ref().map_or((0, None), |about| (about.redrives, about.redriven));
+    let map_run = about.and_then(|about| about.map_run);
+    Ok(Described { origin, status, started, stopped, result: kept.unwrap_or_default(), redrives, map_run })
 }
 
 fn payload(answer: &mut Map<String, Value>, name: &str, payload: &Payload) {

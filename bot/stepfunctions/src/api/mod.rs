@@ -18,7 +18,7 @@ mod versions;
 
 use serde_json::Value;
 
-pub(crate) use self::executions::start_execution;
+pub(crate) use self::executions::{description, start_execution};
 use self::params::Params;
 use crate::engine::Engine;
 use crate::error::ApiError;

@@ -229,8 +229,14 @@ impl Core {
 
     /// Lets everything happen that can happen at once.
     fn settle(&mut self) {
-        while let Some((id, kind)) = self.ready.pop_front() {
-            self.deliver(id, kind);
+        loop {
+            if let Some((id, kind)) = self.ready.pop_front() {
+                self.deliver(id, kind);
+            } else if let Some(number) = self.map_runs.moved.pop_front() {
+                self.run_children(number);
+            } else {
+                break;
+            }
         }
         self.hand_out();
     }

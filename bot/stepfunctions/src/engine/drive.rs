@@ -54,7 +54,8 @@ impl Core {
             Action::Dispatch(request) => {
                 self.learn_token(instance, &request);
                 if instance.origin.is_express() {
-                    self.dispatch(id, machine, request);
+                    // Nothing of it is durable, so there is nothing to wait for.
+                    self.lines.push(Due { id, machine, request });
                 } else {
                     self.gathering.then(After::Dispatch { id, machine, request });
                 }
@@ -134,6 +135,18 @@ impl Core {
             };
             self.under_way.insert((id, task), running.abort_handle());
             self.handed_out.push_back((Instant::now(), id, task));
+        }
+    }
+
+    /// Stops doing a task that is over.
+    pub(crate) fn give_up_if_closed(&mut self, id: ExecutionId, task: TaskId) {
+        let Some(instance) = self.hot.get(&id) else { return };
+        let machine = instance.origin.machine;
+        if !instance.tasks.contains_key(&task)
+            && let Some(handle) = self.under_way.remove(&(id, task))
+        {
+            handle.abort();
+            self.lines.release(machine);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Distributed maps: children that are executions of their own, started as concurrency and tolerance allow.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use deputy_asl::map_run::MapRun;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::batch::After;
 use super::core::Core;
 use super::instance::{Instance, Origin, Parent};
 use super::start::{ChildOf, Start, random_bytes, uuid_text};
@@ -62,6 +63,9 @@ pub(crate) struct Counts {
 pub(crate) struct MapRuns {
     records: HashMap<u64, Record>,
     children: HashMap<u64, HashMap<u64, ExecutionId>>,
+    /// Those that may start children, or be over. A queue rather than calls: children may end as soon as they start, and
+    /// a map of ten thousand of them must not be ten thousand calls deep.
+    pub(crate) moved: VecDeque<u64>,
 }
 
 impl MapRuns {
@@ -81,8 +85,7 @@ impl Core {
             record.execution == instance.id && record.map_run == request.map_run && record.stopped.is_none()
         });
         if let Some(record) = known {
-            let number = record.number;
-            self.run_children(number);
+            self.map_runs.moved.push_back(record.number);
             return;
         }
         let now = self.now();
@@ -135,7 +138,8 @@ impl Core {
             Ok(run) => {
                 record.run = Some(run);
                 self.keep_map_run(number);
-                self.run_children(number);
+                // Children are effects: they start when the state that wants them is durable.
+                self.gathering.then(After::Call(Box::new(move |core| core.map_runs.moved.push_back(number))));
             }
             Err(error) => self.end_map_run(number, Err(error)),
         }
@@ -264,7 +268,7 @@ impl Core {
         }
         let Some(run) = &mut record.run else { return };
         run.finish(u32::try_from(child).unwrap_or(u32::MAX), outcome);
-        self.run_children(number);
+        self.map_runs.moved.push_back(number);
     }
 
     fn end_map_run(&mut self, number: u64, end: Result<Payload, ErrorDetails>) {

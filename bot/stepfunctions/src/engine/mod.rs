@@ -122,6 +122,34 @@ impl Engine {
         crate::api::call(self, operation, request).await
     }
 
+    /// Starts an execution with a `StartExecution` request and waits for its end; says what `DescribeExecution` would then.
+    pub async fn run(&self, request: &Value) -> Result<Value, ApiError> {
+        let started = crate::api::start_execution(self, request, None).await?;
+        self.wait(started["executionArn"].as_str().unwrap_or_default()).await
+    }
+
+    /// Waits for the end of a Standard execution; says what `DescribeExecution` says then.
+    pub async fn wait(&self, execution_arn: &str) -> Result<Value, ApiError> {
+        let (tell, told) = oneshot::channel();
+        let arn = execution_arn.to_owned();
+        // An end that is not durable has not happened: `write` answers after it is.
+        let running = self
+            .write(move |core| {
+                let id = core.find_arn(&arn)?;
+                let running = core.is_unsettled(id);
+                if running {
+                    core.watch(id, Box::new(move |ended| drop(tell.send(ended))));
+                }
+                Ok(running)
+            })
+            .await?;
+        if running {
+            let ended = told.await.map_err(|_| ApiError::internal())?;
+            return Ok(crate::api::description(&ended));
+        }
+        crate::api::call(self, "DescribeExecution", &serde_json::json!({"executionArn": execution_arn})).await
+    }
+
     /// Looks at the clock. Only a clock that is driven by hand needs it.
     pub fn tick(&self) {
         let _ = self.0.messages.send(Message::Tick);

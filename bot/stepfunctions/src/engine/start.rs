@@ -245,7 +245,14 @@ impl Core {
         Ok(now)
     }
 
-    /// Calls `watcher` when the execution is over; at once if it is.
+    /// Whether an execution runs, so that watching it makes sense.
+    pub(crate) fn is_unsettled(&mut self, id: ExecutionId) -> bool {
+        self.load(id)
+            .and_then(|instance| instance.execution())
+            .is_some_and(|execution| execution.status() == deputy_asl::Status::Running)
+    }
+
+    /// Calls `watcher` when the execution is over and that is durable.
     pub(crate) fn watch(&mut self, id: ExecutionId, watcher: super::Watcher) {
         match self.watchers.entry(id) {
             Entry::Occupied(mut watchers) => watchers.get_mut().push(watcher),

@@ -36,6 +36,8 @@ impl Core {
             TokenAnswer::Heartbeat => EventKind::TaskHeartbeat { task },
         };
         self.deliver(id, event);
+        // The answer may come before the service has answered that it took the request.
+        self.give_up_if_closed(id, task);
         Ok(())
     }
 

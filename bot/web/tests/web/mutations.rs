@@ -65,7 +65,9 @@ fn no_request_hurts_the_next_or_gets_in_unsigned() {
         .run(&prop::collection::vec(bend(), 1..4), |bends| {
             runtime.block_on(async {
                 let mut request = delivery("issue_comment", GUID, BODY).bytes();
-                bends.iter().for_each(|bend| bend.apply(&mut request));
+                for bend in &bends {
+                    bend.apply(&mut request);
+                }
                 let mut client = deputy.connect().await;
                 // The server may hang up before it has read everything.
                 let _ = client.try_send(&request).await;

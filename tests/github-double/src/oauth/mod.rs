@@ -1,4 +1,4 @@
-//! GitHub's web endpoints outside the REST API: logging in, and making an App from a manifest.
+//! GitHub's web endpoints outside the REST API: logging in, making an App from a manifest, stored logs.
 //!
 //! <https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app>. No description of
 //! GitHub's covers them, so that they check what they get themselves: an unknown parameter is a violation.
@@ -19,6 +19,7 @@ use crate::state::State;
 /// Whether a path is one of these.
 pub(crate) fn is_web(path: &str) -> bool {
     path.starts_with("/login/")
+        || path.starts_with("/_storage/")
         || path == "/settings/apps/new"
         || path.starts_with("/organizations/") && path.ends_with("/settings/apps/new")
 }
@@ -41,6 +42,7 @@ pub(crate) fn answer(state: &mut State, received: &Received) -> Reply {
         ("POST", path) if path.ends_with("/settings/apps/new") => {
             manifest::ask_or_create(state, received, &fields)
         }
+        ("GET", path) if path.starts_with("/_storage/logs/") => log(state, path),
         (method, path) => {
             state.violation(format!("{method} {path}: GitHub has no such page"));
             page::error(404, "Not Found")
@@ -101,14 +103,21 @@ fn error(name: &str, description: &str) -> Value {
 /// JSON for who asks for it; a form otherwise, as GitHub does.
 fn formatted(received: &Received, answer: Value) -> Reply {
     let wants_json = received.header("accept").is_some_and(|accept| accept.contains("json"));
-    let (kind, body) = if wants_json {
-        ("application/json; charset=utf-8", answer)
-    } else {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in answer.as_object().into_iter().flatten() {
-            form.append_pair(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        }
-        ("application/x-www-form-urlencoded; charset=utf-8", Value::String(form.finish()))
-    };
-    Reply::new(200, body).with_header("content-type", kind.to_owned())
+    if wants_json {
+        return Reply::ok(answer);
+    }
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in answer.as_object().into_iter().flatten() {
+        form.append_pair(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    }
+    Reply::text("application/x-www-form-urlencoded; charset=utf-8", &form.finish())
+}
+
+/// Where the log of a job was redirected to: plain text.
+fn log(state: &State, path: &str) -> Reply {
+    let id = path.rsplit('/').next().and_then(|id| id.parse().ok()).map(crate::ids::JobId);
+    match id.and_then(|id| state.jobs.get(&id)) {
+        Some(job) => Reply::text("text/plain; charset=utf-8", &job.log),
+        None => page::error(404, "Not Found"),
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
 use crate::http::reply::Reply;
 use crate::state::State;
 use crate::state::account::Kind;
@@ -51,7 +49,7 @@ pub(super) fn say(text: &str) -> Reply {
 
 /// Sends the browser elsewhere.
 pub(super) fn redirect(location: String) -> Reply {
-    Reply { status: 302, body: None, headers: vec![("location", location)] }
+    Reply::empty(302).with_header("location", location)
 }
 
 fn page(status: u16, title: &str, body: &str) -> Reply {
@@ -60,7 +58,7 @@ fn page(status: u16, title: &str, body: &str) -> Reply {
          <body style=\"font-family: system-ui; max-width: 32rem; margin: 4rem auto\">{body}</body></html>",
         escaped(title)
     );
-    Reply::new(status, Value::String(html)).with_header("content-type", "text/html; charset=utf-8".to_owned())
+    Reply { status, ..Reply::text("text/html; charset=utf-8", &html) }
 }
 
 fn escaped(text: &str) -> String {

@@ -6,6 +6,7 @@
 
 mod account;
 mod app;
+mod ci;
 mod comment;
 mod discussion;
 mod installation;
@@ -16,6 +17,7 @@ mod team;
 
 pub use account::{Organization, User};
 pub use app::{App, AppBuilder, Delivery};
+pub use ci::{CheckRun, Deployment, Workflow, WorkflowRun};
 pub use comment::{Comment, Reaction, Review};
 pub use discussion::Discussion;
 pub use installation::Installation;

@@ -102,7 +102,13 @@ async fn installation_and_membership_webhooks_are_as_github_describes_them() {
     let (gh, ada) = (&world.gh, &world.ada);
     let cellar = world.acme.repo("cellar");
     world.acme.add_member(&gh.user("mia")).remove_member(&gh.user("mia"));
-    world.acme.team("Tea").add(ada).remove(ada);
+    let team = world.acme.team("Tea");
+    team.add(ada).remove(ada);
+    for permission in [github_double::Permission::Read, github_double::Permission::Write] {
+        team.permit(&world.shop, permission);
+    }
+    team.permit(&world.shop, github_double::Permission::None);
+    world.shop.public().private();
     world.shop.permit(&gh.user("theo"), github_double::Permission::Read);
     world.shop.permit(&gh.user("theo"), github_double::Permission::Write);
     world.shop.permit(&gh.user("theo"), github_double::Permission::None);
@@ -134,6 +140,11 @@ async fn installation_and_membership_webhooks_are_as_github_describes_them() {
             "membership.removed",
             "organization.member_added",
             "organization.member_removed",
+            "repository.privatized",
+            "repository.publicized",
+            "team.added_to_repository",
+            "team.edited",
+            "team.removed_from_repository",
         ]
     );
     gh.assert_clean().await;

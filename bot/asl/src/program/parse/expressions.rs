@@ -19,11 +19,23 @@ const MAX_TEMPLATE_DEPTH: u32 = 100;
 impl Parser {
     /// A path in a field of its own.
     pub(super) fn path_of(&mut self, text: &str, location: &str) -> Option<PathText> {
+        self.check_dialect(text, location);
         if let Ok(path) = Path::parse(text) {
             Some(PathText { text: text.into(), path })
         } else {
             self.error(location, "Value is not a valid JSONPath");
             None
+        }
+    }
+
+    /// Filters, deep scans and functions differ between the dialects of JSONPath; AWS has Jayway's.
+    fn check_dialect(&mut self, text: &str, location: &str) {
+        if text.starts_with('$') && ["?(", "..", "()"].iter().any(|sign| text.contains(sign)) {
+            self.warn(
+                Code::NotPortable,
+                location,
+                format!("What '{text}' finds depends on the dialect of JSONPath; AWS follows Jayway's"),
+            );
         }
     }
 
@@ -156,6 +168,9 @@ impl Parser {
     /// A member whose name ends in `.$`.
     fn dynamic_member(&mut self, name: &str, value: &Value, location: &str) -> Option<Template> {
         let template = value.as_str().and_then(|text| compile_dynamic(name, text));
+        if let Some(text) = value.as_str() {
+            self.check_dialect(text, location);
+        }
         if template.is_none() {
             self.error(
                 location,
@@ -260,7 +275,13 @@ impl Parser {
                 self.only_json_path(&fields.pointer.clone(), &path_field);
                 return None;
             }
-            return self.reference_path(fields, &path_field).map(Number::Path);
+            let path = self.reference_path(fields, &path_field)?;
+            // Of all numbers, only the seconds of a Wait state may come from the context object.
+            if *path.path.root() == Root::Context && field != "Seconds" {
+                self.error(&fields.at(&path_field), "Value is not a Reference Path");
+                return None;
+            }
+            return Some(Number::Path(path));
         }
         let value = fields.take(field)?;
         let location = fields.at(field);
