@@ -35,6 +35,12 @@ impl PublicUrl {
         }
     }
 
+    /// This machine's own address, for a server that only this machine reaches.
+    pub fn of_loopback(port: u16, v6: bool) -> Self {
+        let host = if v6 { "[::1]" } else { "127.0.0.1" };
+        Self(Url::parse(&format!("http://{host}:{port}")).expect("a number makes no difference to its form"))
+    }
+
     /// As text, without a slash at its end.
     pub fn as_str(&self) -> &str {
         self.0.as_str().trim_end_matches('/')
