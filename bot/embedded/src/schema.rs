@@ -1,7 +1,7 @@
 //! Opening the database: its settings, and its schema brought up to date.
 //!
 //! Migrations only expand; what is no longer used goes in a later release than the one that stopped using it.
-//! Each is one file in `migrations/`, with sample data in the test below.
+//! Each is one file in `migrations/`, with sample data of the same name in `migrations/samples/`.
 
 use std::path::Path;
 
@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations, SchemaVersion};
 
 /// In order; never edited once released.
-const MIGRATIONS: &[M<'static>] = &[M::up(include_str!("migrations/1-inbox.sql"))];
+const MIGRATIONS: &[M<'static>] =
+    &[M::up(include_str!("migrations/1-inbox.sql")), M::up(include_str!("migrations/2-identity.sql"))];
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -89,4 +90,51 @@ fn migrate(mut connection: Connection) -> Result<Connection, SchemaError> {
         tracing::info!(from = %before, to = MIGRATIONS.len(), "brought the database's schema up to date");
     }
     Ok(connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was in the database when the migration of the same place had just been released.
+    const SAMPLES: &[&str] =
+        &[include_str!("migrations/samples/1-inbox.sql"), include_str!("migrations/samples/2-identity.sql")];
+
+    /// Every row of every table, as text.
+    fn rows(connection: &Connection) -> Vec<String> {
+        let mut tables = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
+            .unwrap();
+        let names: Vec<String> =
+            tables.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let mut rows = Vec::new();
+        for table in names {
+            let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns: Vec<String> = select.column_names().iter().map(|&name| name.to_owned()).collect();
+            let mut found = select.query(()).unwrap();
+            while let Some(row) = found.next().unwrap() {
+                let values = columns.iter().enumerate();
+                let values = values.map(|(at, name)| format!("{name}={:?}", row.get_ref(at).unwrap()));
+                rows.push(format!("{table}: {}", values.collect::<Vec<_>>().join(" ")));
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn migrations_keep_what_was_there() {
+        assert_eq!(MIGRATIONS.len(), SAMPLES.len(), "every migration has sample data");
+        let mut connection = Connection::open_in_memory().unwrap();
+        let migrations = Migrations::from_slice(MIGRATIONS);
+        let mut before = Vec::new();
+        for (at, sample) in SAMPLES.iter().enumerate() {
+            migrations.to_version(&mut connection, at + 1).unwrap();
+            let now = rows(&connection);
+            for row in &before {
+                assert!(now.contains(row), "migration {} lost or changed: {row}", at + 1);
+            }
+            connection.execute_batch(sample).unwrap();
+            before = rows(&connection);
+        }
+    }
 }
