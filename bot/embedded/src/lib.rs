@@ -12,6 +12,7 @@
 )]
 
 mod accept;
+mod anchor;
 pub mod app;
 mod archive;
 pub mod cli;
@@ -22,18 +23,24 @@ mod error;
 mod folder;
 mod inbox;
 mod intake;
+mod keys;
 mod lane;
 mod lease;
 pub mod log;
+mod nonces;
 mod once;
 mod options;
 mod readers;
 mod retry;
+mod rotation;
 mod schema;
 mod segment;
+mod sessions;
 mod settle;
 mod store;
 mod sweep;
+mod vault;
+mod waiting;
 mod warm;
 mod work;
 mod worker;
@@ -41,9 +48,12 @@ mod writer;
 
 pub use error::{OpenError, WriteError};
 pub use folder::FolderError;
+pub use keys::{KeyFileError, LocalKeys};
 pub use options::{Options, Retry};
+pub use rotation::KeyUse;
 pub use schema::SchemaError;
 pub use store::{Store, Subscriptions};
 pub use sweep::Swept;
+pub use vault::LocalVault;
 pub use work::{Claimed, Counts, Failure, Settlement, WorkLease};
 pub use worker::{Lane, Run, Workers};

@@ -64,7 +64,7 @@ fn begin(connection: &Connection, shared: &Shared, key: &[u8], lease: Duration) 
         Some((.., attempts)) => attempts + 1,
         None => 1,
     };
-    let token = token(shared);
+    let token = lasting_lease(shared);
     let until = now.saturating_add(lease.as_millis() as i64);
     connection
         .prepare_cached(
@@ -76,7 +76,7 @@ fn begin(connection: &Connection, shared: &Shared, key: &[u8], lease: Duration) 
 }
 
 /// Unlike those of work, leases of this kind outlive their process, so tokens start somewhere else in each.
-fn token(shared: &Shared) -> u64 {
+pub(crate) fn lasting_lease(shared: &Shared) -> u64 {
     shared.once_base.wrapping_add(shared.next_lease.fetch_add(1, Ordering::Relaxed))
 }
 
