@@ -39,5 +39,6 @@ pub use vault::{
     VaultError, Version,
 };
 pub use waiting::{
-    ASKING, Ask, Prompt, PromptKey, Released, WAITING_LIFETIME, Waiting, WaitingCommand, WaitingError,
+    ASKING, Ask, Prompt, PromptId, PromptKey, Released, WAITING_LIFETIME, Waiting, WaitingCommand,
+    WaitingError,
 };

@@ -10,7 +10,7 @@ pub const NONCE_LIFETIME: Duration = Duration::from_mins(10);
 
 /// Single-use tokens with a payload.
 ///
-/// The store holds neither the token nor the payload in a readable form: only the token's SHA-256, and the payload
+/// The store holds neither the token nor the payload in a readable form: only a SHA-256 of purpose and token, and the payload
 /// sealed with a key that is derived from the token. Who reads the whole store learns no PKCE verifier and no device
 /// code, and can take no nonce.
 ///

@@ -31,30 +31,32 @@ pub const ASKING: Duration = Duration::from_mins(2);
 ///   [`ASKING`] any other command in the same place is told instead. Look for the reply's marker before posting.
 #[async_trait]
 pub trait Waiting: Send + Sync {
-    /// Keeps a command. Idempotent by delivery and index: keeping it again changes nothing, and answers
-    /// [`Ask::Prompt`] again as long as this command is the one to ask.
+    /// Keeps a command. Idempotent by delivery and index: keeping one that waits changes nothing, and answers
+    /// [`Ask::Prompt`] again as long as this command is the one to ask. One that was taken or has expired waits
+    /// anew.
     async fn keep(&self, command: WaitingCommand, lifetime: Duration) -> Result<Ask, WaitingError>;
 
     /// The reply that asks was posted. Idempotent. Does nothing where the person has logged in meanwhile.
-    async fn prompted(&self, prompt: &PromptKey, reply: PostedComment) -> Result<(), WaitingError>;
+    async fn prompted(&self, prompt: PromptId, reply: PostedComment) -> Result<(), WaitingError>;
 
     /// The person has logged in: hands out their commands that have not expired and are not handed out, oldest
     /// first, and their prompts, whose replies may be edited now. The prompts are gone: the next command of theirs
     /// asks anew.
     async fn take_all(&self, user: UserId, lease: Duration) -> Result<Released, WaitingError>;
 
-    /// The command was handed on for good. Idempotent.
+    /// The command was handed on for good. Idempotent. Does nothing where it waits anew.
     async fn finish(&self, delivery: DeliveryId, index: u32) -> Result<(), WaitingError>;
 
     /// Hands out again what was taken by a process that died. For a sweep, every minute or so, and at start.
     async fn resume(&self, lease: Duration, limit: usize) -> Result<Vec<WaitingCommand>, WaitingError>;
 
-    /// Prompts none of whose commands wait any more because they expired. Their replies must be edited to say so, and
-    /// then [`dropped`](Self::dropped). Until then they come again. Expired commands are not handed out.
+    /// Prompts whose last command has expired. Their replies must be edited to say so, and the prompts then
+    /// [`dropped`](Self::dropped); until then they come again. Expired commands are not handed out, and a new command
+    /// in the same place gets a prompt of its own.
     async fn expired(&self, limit: usize) -> Result<Vec<Prompt>, WaitingError>;
 
-    /// The prompt's reply says that it expired. Idempotent. Does nothing where a command waits under it again.
-    async fn dropped(&self, prompt: &PromptKey) -> Result<(), WaitingError>;
+    /// The prompt's reply says that it expired: forgets it with its commands. Idempotent.
+    async fn dropped(&self, prompt: PromptId) -> Result<(), WaitingError>;
 }
 
 /// A command that waits.
@@ -76,7 +78,11 @@ pub struct WaitingCommand {
     pub html_url: String,
 }
 
-/// One prompt: a person and a place.
+/// Names a prompt. Never given to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PromptId(pub u64);
+
+/// Whom to ask where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PromptKey {
     /// Who must log in.
@@ -89,7 +95,7 @@ pub struct PromptKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// Post the reply that asks, then say [`Waiting::prompted`].
-    Prompt,
+    Prompt(PromptId),
     /// They were asked in this place already, or are being asked.
     Asked,
 }
@@ -97,6 +103,8 @@ pub enum Ask {
 /// A reply that asks, with what is needed to edit it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
+    /// Its name.
+    pub id: PromptId,
     /// Whom it asks, and where.
     pub key: PromptKey,
     /// As whom it was posted.

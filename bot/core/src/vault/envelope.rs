@@ -19,9 +19,7 @@ pub struct DataKey(Zeroizing<[u8; 32]>);
 impl DataKey {
     /// A fresh one.
     pub fn random() -> Result<Self, NoRandomness> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        SystemRandom::new().fill(&mut *bytes).map_err(|_| NoRandomness)?;
-        Ok(Self(bytes))
+        Ok(Self(random()?))
     }
 
     /// One that was unwrapped.
@@ -143,4 +141,85 @@ pub fn open(key: &DataKey, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Ve
         .len();
     buffer.truncate(length);
     Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex<const N: usize>(digits: &str) -> [u8; N] {
+        let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+        assert_eq!(digits.len(), 2 * N);
+        std::array::from_fn(|at| {
+            u8::from_str_radix(str::from_utf8(&digits[2 * at..2 * at + 2]).unwrap(), 16).unwrap()
+        })
+    }
+
+    fn key(bytes: [u8; 32]) -> DataKey {
+        DataKey::from_bytes(Zeroizing::new(bytes))
+    }
+
+    /// Test case 16 of McGrew and Viega's "The Galois/Counter Mode of Operation".
+    #[test]
+    fn it_is_aes_256_gcm() {
+        let key = key(hex("feffe9928665731c6d6a8f9467308308 feffe9928665731c6d6a8f9467308308"));
+        let nonce = hex("cafebabefacedbaddecaf888");
+        let context: [u8; 20] = hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
+        let plain: [u8; 60] = hex("d9313225f88406e5a55909c5aff5269a 86a7a9531534f7da2e4c303d8a318a72
+             1c3c0c95956809532fcf0e2449a6b525 b16aedf5aa0de657ba637b39");
+        let expected: [u8; 76] = hex("522dc1f099567d07f47f37a32a84427d 643a8cdcbfe5c0c97598a2bd2555d1aa
+             8cb08e48590dbb3da7b08b1056828838 c5f61e6393ba7a0abcc9f662
+             76fc6ece0f4e1768cddf8853bb2d551b");
+        let sealed = seal_with_nonce(&key, &context, &plain, nonce);
+        assert_eq!(sealed[0], FORMAT);
+        assert_eq!(sealed[1..13], nonce);
+        assert_eq!(sealed[13..], expected);
+        assert_eq!(*open(&key, &context, &sealed).unwrap(), plain);
+    }
+
+    #[test]
+    fn no_changed_byte_and_no_missing_end_goes_unseen() {
+        let key = DataKey::random().unwrap();
+        let sealed = seal(&key, b"context", b"plain").unwrap();
+        for at in 0..sealed.len() {
+            for bit in 0..8 {
+                let mut changed = sealed.clone();
+                changed[at] ^= 1 << bit;
+                assert_eq!(open(&key, b"context", &changed), Err(Broken), "byte {at}, bit {bit}");
+            }
+            assert_eq!(open(&key, b"context", &sealed[..at]), Err(Broken), "cut to {at}");
+        }
+        let mut longer = sealed.clone();
+        longer.push(0);
+        assert_eq!(open(&key, b"context", &longer), Err(Broken));
+        assert_eq!(open(&key, b"contexu", &sealed), Err(Broken));
+        assert_eq!(open(&DataKey::random().unwrap(), b"context", &sealed), Err(Broken));
+        assert_eq!(**open(&key, b"context", &sealed).unwrap(), *b"plain");
+    }
+
+    #[test]
+    fn sealing_twice_gives_nothing_to_compare() {
+        let key = DataKey::random().unwrap();
+        assert_ne!(seal(&key, b"", b"plain").unwrap(), seal(&key, b"", b"plain").unwrap());
+        assert_eq!(**open(&key, b"", &seal(&key, b"", b"").unwrap()).unwrap(), *b"");
+    }
+
+    #[test]
+    fn contexts_differ_in_each_part() {
+        let contexts = [("grant", 1, 2), ("grant", 2, 1), ("grant", 1, 3), ("anchor", 1, 2), ("", 1, 2)].map(
+            |(table, user, version)| SealContext { table, user: UserId(user), version: Version(version) },
+        );
+        for (at, context) in contexts.iter().enumerate() {
+            for other in &contexts[at + 1..] {
+                assert_ne!(context.bytes(), other.bytes());
+                assert_ne!(context.pairs(), other.pairs());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_shows_nothing() {
+        let key = key([0xAB; 32]);
+        assert_eq!(format!("{key:?} {key:#?}"), "DataKey([REDACTED]) DataKey([REDACTED])");
+    }
 }

@@ -92,3 +92,60 @@ impl std::io::Write for Count {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant() -> Grant {
+        let at = |seconds| DateTime::from_timestamp(seconds, 123_000_000);
+        Grant {
+            user: UserId(583_231),
+            login: "octocat".to_owned(),
+            access_token: "ghu_access\"\\\u{e4}".into(),
+            access_expires_at: at(1_790_000_000),
+            refresh_token: Some("ghr_refresh".into()),
+            refresh_expires_at: at(1_800_000_000),
+            granted_at: at(1_780_000_000).unwrap(),
+        }
+    }
+
+    fn told(grant: &Grant) -> String {
+        let refresh = grant.refresh_token.as_ref().map(SecretString::expose_secret);
+        format!("{grant:?} {} {refresh:?}", grant.access_token.expose_secret())
+    }
+
+    #[test]
+    fn a_grant_comes_back_whole() {
+        let key = DataKey::random().unwrap();
+        let forever =
+            Grant { access_expires_at: None, refresh_token: None, refresh_expires_at: None, ..grant() };
+        for grant in [grant(), forever] {
+            let sealed = seal_grant(&key, Version(7), &grant).unwrap();
+            let opened = open_grant(&key, grant.user, Version(7), &sealed).unwrap();
+            assert_eq!(told(&opened), told(&grant));
+        }
+    }
+
+    #[test]
+    fn a_grant_opens_as_no_other_person_or_version() {
+        let (key, grant) = (DataKey::random().unwrap(), grant());
+        let sealed = seal_grant(&key, Version(7), &grant).unwrap();
+        for (user, version) in [(583_230, 7), (583_231, 6), (583_231, 8)] {
+            assert_eq!(open_grant(&key, UserId(user), Version(version), &sealed).unwrap_err(), Broken);
+        }
+    }
+
+    #[test]
+    fn the_plaintext_never_outgrows_its_buffer() {
+        let plain = encode(&grant());
+        assert_eq!(plain.len(), plain.capacity());
+    }
+
+    #[test]
+    fn a_grant_shows_who_and_when_and_no_token() {
+        let shown = format!("{:?} {:#?}", grant(), grant());
+        assert!(shown.contains("octocat"), "{shown}");
+        assert!(!shown.contains("ghu_") && !shown.contains("ghr_"), "{shown}");
+    }
+}

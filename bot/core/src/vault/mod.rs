@@ -8,6 +8,8 @@
 
 mod envelope;
 mod grant;
+mod token;
 
 pub use envelope::{Broken, DataKey, NoRandomness, SealContext, open, random, seal};
 pub use grant::{open_grant, seal_grant};
+pub use token::{LONGEST_TOKEN, new_token, token_hash, token_key};
