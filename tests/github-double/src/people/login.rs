@@ -77,6 +77,12 @@ impl App {
         self
     }
 
+    /// Forbids the device flow again.
+    pub fn disable_device_flow(&self) -> &Self {
+        self.hub.change(|state| state.app_mut(self.id).device_flow = false);
+        self
+    }
+
     /// Lets devices poll this often, for tests of what waits in real time.
     pub fn poll_devices_every(&self, seconds: u32) -> &Self {
         self.hub.change(|state| state.oauth.device_interval = Some(seconds.into()));
