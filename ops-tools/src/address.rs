@@ -16,7 +16,9 @@ pub enum BadServerUrl {
     #[error("must look like https://deputy.example.com, without a path")]
     Form,
     /// The session would travel in the clear.
-    #[error("must begin with https://; only a Deputy on this machine (127.0.0.1, [::1], localhost) may do without")]
+    #[error(
+        "must begin with https://; only a Deputy on this machine (127.0.0.1, [::1], localhost) may do without"
+    )]
     NotEncrypted,
 }
 
@@ -85,7 +87,9 @@ mod tests {
         for text in ["http://deputy.example", "http://127.0.0.1.evil.example", "http://10.0.0.1"] {
             assert_eq!(text.parse::<ServerUrl>(), Err(BadServerUrl::NotEncrypted), "{text}");
         }
-        for text in ["", "https://", "ftp://x", "https://x/deputy", "https://u:p@x", "https://x?y", "https://x#y"] {
+        for text in
+            ["", "https://", "ftp://x", "https://x/deputy", "https://u:p@x", "https://x?y", "https://x#y"]
+        {
             assert_eq!(text.parse::<ServerUrl>(), Err(BadServerUrl::Form), "{text}");
         }
     }

@@ -10,7 +10,9 @@ use crate::address::ServerUrl;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// Nobody said which Deputy.
-    #[error("Which Deputy? Type `deputyctl login --server https://deputy.example.com`; after that it is remembered.")]
+    #[error(
+        "Which Deputy? Type `deputyctl login --server https://deputy.example.com`; after that it is remembered."
+    )]
     NoServer,
     /// There is no session for it.
     #[error("You are not logged in at {0}. Type `deputyctl login --server {0}`.")]
@@ -48,7 +50,9 @@ pub enum Failure {
     #[error("The code has expired, or is not valid any more. Type `deputyctl login` for a new one.")]
     CodeExpired,
     /// The person said no.
-    #[error("You said no on GitHub, so you are not logged in. If that was a slip, type `deputyctl login` again.")]
+    #[error(
+        "You said no on GitHub, so you are not logged in. If that was a slip, type `deputyctl login` again."
+    )]
     Denied,
     /// There is no place to keep a session in.
     #[error("There is no folder to keep the session in: set HOME or XDG_CONFIG_HOME.")]

@@ -61,15 +61,15 @@ impl Keeping {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(self.failed(error)),
         };
-        let written: Written = serde_json::from_str(&text).map_err(|_| Failure::Damaged(self.path.clone()))?;
+        let written: Written =
+            serde_json::from_str(&text).map_err(|_| Failure::Damaged(self.path.clone()))?;
         let server = written.server.parse().map_err(|_| Failure::Damaged(self.path.clone()))?;
         if written.session.is_some() && is_exposed(&self.path).map_err(|error| self.failed(error))? {
             return Err(Failure::Exposed(self.path.display().to_string()));
         }
-        let session = written.session.map(|token| KeptSession {
-            login: written.login.unwrap_or_default(),
-            token: token.into(),
-        });
+        let session = written
+            .session
+            .map(|token| KeptSession { login: written.login.unwrap_or_default(), token: token.into() });
         Ok(Some(Kept { server, session }))
     }
 

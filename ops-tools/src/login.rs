@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::cli::{Cli, LoginArguments};
 use crate::failure::Failure;
-use crate::keeping::{Kept, KeptSession, Keeping};
+use crate::keeping::{Keeping, Kept, KeptSession};
 use crate::server::Server;
 use crate::terminal;
 
@@ -94,11 +94,14 @@ async fn wait_for(server: &Server, begun: &Begun) -> Result<Done, Failure> {
     let mut interval = begun.interval;
     terminal::tell("Waiting for GitHub. Ctrl-C stops.");
     loop {
-        terminal::wait(Duration::from_secs(interval).max(SHORTEST_WAIT), "Waiting for you to type the code").await;
+        terminal::wait(Duration::from_secs(interval).max(SHORTEST_WAIT), "Waiting for you to type the code")
+            .await;
         let asked = server.post("/api/v1/device/poll", None, &json!({ "handle": begun.handle })).await;
         match asked {
             Ok(Progress::Done(done)) => return Ok(done),
-            Ok(Progress::Pending { interval: next } | Progress::SlowDown { interval: next }) => interval = next,
+            Ok(Progress::Pending { interval: next } | Progress::SlowDown { interval: next }) => {
+                interval = next
+            }
             // A network that comes and goes ends no login.
             Err(failure) if failure.may_pass() && Instant::now() < end => {
                 terminal::tell(&format!("{failure} Trying on."));
@@ -130,6 +133,7 @@ pub async fn end(
 
 fn machine_name() -> String {
     let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = from_kernel.or_else(|| std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok());
+    let name =
+        from_kernel.or_else(|| std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok());
     name.map(|name| name.trim().to_owned()).unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::cli::{Cli, LogoutArguments};
 use crate::failure::Failure;
-use crate::keeping::{Kept, Keeping};
+use crate::keeping::{Keeping, Kept};
 use crate::login;
 use crate::server::Server;
 use crate::terminal;
@@ -24,7 +24,9 @@ pub async fn run(cli: &Cli, arguments: &LogoutArguments, keeping: &Keeping) -> R
         terminal::print(&json!({ "status": "logged_out", "server": server.url.to_string() }).to_string());
     } else {
         terminal::print(&format!("You are logged out at {}.", server.url));
-        terminal::tell("Deputy may still act for you when you ask it to on GitHub; to end that, comment `@deputy logout`.");
+        terminal::tell(
+            "Deputy may still act for you when you ask it to on GitHub; to end that, comment `@deputy logout`.",
+        );
     }
     Ok(())
 }

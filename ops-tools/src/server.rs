@@ -85,13 +85,15 @@ impl Server {
             format!("{}{path}", self.url).parse().map_err(|_| Failure::NotADeputy(self.url.clone()))?;
         let headers = request.headers_mut();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("deputyctl/", env!("CARGO_PKG_VERSION"))));
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("deputyctl/", env!("CARGO_PKG_VERSION"))));
         if body.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         if let Some(session) = session {
             let bearer = format!("Bearer {}", session.expose_secret());
-            let bearer = HeaderValue::from_str(&bearer).map_err(|_| Failure::SessionEnded(self.url.clone()))?;
+            let bearer =
+                HeaderValue::from_str(&bearer).map_err(|_| Failure::SessionEnded(self.url.clone()))?;
             headers.insert(AUTHORIZATION, bearer);
         }
         let (status, body) = tokio::time::timeout(PATIENCE, self.exchange(request))
@@ -101,7 +103,8 @@ impl Server {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failure> {
-        let answer = self.client.request(request).await.map_err(|error| self.unreachable(innermost(&error)))?;
+        let answer =
+            self.client.request(request).await.map_err(|error| self.unreachable(innermost(&error)))?;
         let (head, body) = answer.into_parts();
         let body = Limited::new(body, LARGEST_ANSWER).collect().await;
         Ok((head.status, body.map_err(|error| self.unreachable(innermost(&*error)))?.to_bytes()))
@@ -126,7 +129,9 @@ impl Server {
             "code_expired" => Failure::CodeExpired,
             "access_denied" => Failure::Denied,
             "not_found" => Failure::TooOld(self.url.clone()),
-            "github_unavailable" | "store_unavailable" => Failure::Refused { code: error, message, may_pass: true },
+            "github_unavailable" | "store_unavailable" => {
+                Failure::Refused { code: error, message, may_pass: true }
+            }
             _ => Failure::Refused { code: error, message, may_pass: false },
         })
     }

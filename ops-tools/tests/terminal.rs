@@ -40,7 +40,8 @@ impl Desk {
 
     /// Ada logs in, typing the code that is shown.
     async fn log_in(&self, world: &World, arguments: &[&str]) -> (String, String) {
-        let mut command = self.command(&[&["login", "--server", &self.server, "--name", "desk"], arguments].concat());
+        let mut command =
+            self.command(&[&["login", "--server", &self.server, "--name", "desk"], arguments].concat());
         let (ada, server) = (world.ada.clone(), self.server.clone());
         tokio::task::spawn_blocking(move || {
             let mut child = command.spawn().unwrap();
@@ -83,7 +84,10 @@ async fn a_person_logs_in_sees_who_they_are_and_logs_out() {
     let (printed, shown) = desk.log_in(&world, &[]).await;
     assert_eq!(printed, "You are logged in at SERVER as ada.\n");
     assert!(shown.contains("/login/device") && shown.contains("Type a code only if you ran"), "{shown}");
-    assert!(!shown.contains('\u{1b}') && !shown.contains("dps_"), "plain lines where there is no terminal: {shown}");
+    assert!(
+        !shown.contains('\u{1b}') && !shown.contains("dps_"),
+        "plain lines where there is no terminal: {shown}"
+    );
 
     let who = desk.run(&["whoami"]).await;
     let who = text(&who.stdout);
@@ -143,7 +147,10 @@ async fn a_session_that_was_ended_elsewhere_says_what_to_type() {
     let who = desk.run(&["whoami"]).await;
     assert_eq!(
         text(&who.stderr),
-        format!("deputyctl: Your session at {} has expired or was ended. Type `deputyctl login`.\n", desk.server)
+        format!(
+            "deputyctl: Your session at {} has expired or was ended. Type `deputyctl login`.\n",
+            desk.server
+        )
     );
     world.end().await;
 }

@@ -47,7 +47,8 @@ impl Browser {
     pub async fn open(&mut self, url: &str) -> Page {
         let path = url.strip_prefix(PUBLIC_URL).unwrap_or(url);
         assert!(path.starts_with('/'), "not Deputy's: {url}");
-        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut head = String::new();
         if !cookies.is_empty() {
             head = format!("Cookie: {}\r\n", cookies.join("; "));
@@ -125,7 +126,8 @@ impl Page {
             }
             rest = after;
         }
-        let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+        let text =
+            text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
         text.trim().to_owned()
     }
 }

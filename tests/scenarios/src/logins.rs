@@ -48,7 +48,8 @@ impl World {
     pub async fn grant_of(&self, person: &User) -> Option<Grant> {
         let clock = Arc::new(SystemClock);
         let keys = LocalKeys::open(&self.config().data, None, clock).expect("the key ring opens");
-        let vault = LocalVault::open(self.deputy().store().clone(), Arc::new(keys)).await.expect("the vault opens");
+        let vault =
+            LocalVault::open(self.deputy().store().clone(), Arc::new(keys)).await.expect("the vault opens");
         let stored = vault.load(UserId(person.id().0)).await.expect("the grant opens");
         stored.map(|stored| stored.grant)
     }

@@ -84,7 +84,8 @@ async fn pages_need_no_script_and_leave_no_trace() {
         assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
         let policy = page.header("content-security-policy").unwrap();
-        for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"] {
+        for part in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"]
+        {
             assert!(policy.contains(part), "{policy}");
         }
         assert!(!policy.contains("unsafe") && !policy.contains("script"), "{policy}");
@@ -99,7 +100,11 @@ async fn pages_need_no_script_and_leave_no_trace() {
         }
         assert!(!cookie.contains("Domain"), "{cookie}");
     }
-    assert_eq!(returned.location().as_deref(), Some("/auth/done"), "neither code nor state in the address bar");
+    assert_eq!(
+        returned.location().as_deref(),
+        Some("/auth/done"),
+        "neither code nor state in the address bar"
+    );
     let style = browser.open("/auth/style.css").await;
     assert_eq!((style.status, style.header("content-type")), (200, Some("text/css; charset=utf-8")));
     world.end().await;
@@ -214,7 +219,8 @@ async fn pkce_cannot_be_taken_out_on_the_way() {
     let mut browser = world.browser();
     let at_github = begin(&mut browser, "/auth/login").await;
     let mut stripped = url::Url::parse(&at_github).unwrap();
-    let kept: Vec<_> = parameters(&at_github).into_iter().filter(|(name, _)| !name.starts_with("code_")).collect();
+    let kept: Vec<_> =
+        parameters(&at_github).into_iter().filter(|(name, _)| !name.starts_with("code_")).collect();
     stripped.query_pairs_mut().clear().extend_pairs(kept);
     let page = browser.open(&world.ada.approve(stripped.as_str())).await;
     assert_eq!(page.status, 410, "{}", page.text());
@@ -305,7 +311,9 @@ async fn who_says_no_may_change_their_mind() {
     let page = browser.open(&world.ada.deny(&at_github)).await;
     assert_eq!(page.status, 403);
     insta::assert_snapshot!(page.text(), @"");
-    let again = link_for(&world.ada).replace('&', "&amp;").replace(PULL_REQUEST, "https%3A%2F%2Fdeputy.example%2Fjobs%2F7");
+    let again = link_for(&world.ada)
+        .replace('&', "&amp;")
+        .replace(PULL_REQUEST, "https%3A%2F%2Fdeputy.example%2Fjobs%2F7");
     assert!(page.body.contains(&again), "the same login once more: {}", page.body);
     assert_nothing_stored(&world, &world.ada).await;
     world.end().await;
@@ -317,8 +325,9 @@ async fn nothing_of_a_requests_text_is_shown() {
     let mut browser = world.browser();
     let state = parameters(&begin(&mut browser, "/auth/login?login=%3Cb%3E&user=1").await)["state"].clone();
     let error = "%3Cscript%3Ealert(1)%3C/script%3E";
-    let page =
-        browser.open(&format!("/auth/callback?state={state}&error={error}&error_description=Call+0800&error_uri=x")).await;
+    let page = browser
+        .open(&format!("/auth/callback?state={state}&error={error}&error_description=Call+0800&error_uri=x"))
+        .await;
     assert_eq!(page.status, 502);
     assert!(!page.body.contains("<script") && !page.body.contains("0800"), "{}", page.body);
     world.end().await;

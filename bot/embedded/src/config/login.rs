@@ -32,7 +32,8 @@ impl Source<'_> {
     pub(super) fn login(&mut self, listen: Option<SocketAddr>) -> Option<Option<LoginConfig>> {
         const KEY: &str = "github.client_secret_file";
         let had = self.problems();
-        let public_url = self.checked("public_url", |text| PublicUrl::parse(text).map_err(|error| error.to_string()));
+        let public_url =
+            self.checked("public_url", |text| PublicUrl::parse(text).map_err(|error| error.to_string()));
         let client_secret = self.client_secret();
         if self.problems() > had {
             return None;

@@ -143,7 +143,8 @@ fn people_can_log_in_with_a_client_secret() {
     assert_eq!(local.client_id, "Iv1.0123456789abcdef");
     assert_eq!(local.public_url("127.0.0.1:9000".parse().unwrap()).as_str(), "http://127.0.0.1:9000");
     assert_eq!(local.public_url("[::1]:9000".parse().unwrap()).as_str(), "http://[::1]:9000");
-    let public = login(&[secret, ("DEPUTY_PUBLIC_URL", "https://deputy.example/"), ("DEPUTY_LISTEN", "0.0.0.0:80")]);
+    let public =
+        login(&[secret, ("DEPUTY_PUBLIC_URL", "https://deputy.example/"), ("DEPUTY_LISTEN", "0.0.0.0:80")]);
     assert_eq!(public.public_url("0.0.0.0:80".parse().unwrap()).as_str(), "https://deputy.example");
     assert!(!format!("{public:?}").contains(LOGIN));
 }

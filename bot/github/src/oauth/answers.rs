@@ -17,7 +17,9 @@ impl Described {
     pub(super) fn into_error(self) -> Option<OAuthError> {
         let error = OAuthError::from_code(self.error.as_deref()?);
         Some(match (error, self.interval) {
-            (OAuthError::SlowDown(_), Some(seconds)) => OAuthError::SlowDown(TimeDelta::seconds(seconds.into())),
+            (OAuthError::SlowDown(_), Some(seconds)) => {
+                OAuthError::SlowDown(TimeDelta::seconds(seconds.into()))
+            }
             (error, _) => error,
         })
     }

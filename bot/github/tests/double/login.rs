@@ -26,7 +26,12 @@ async fn world() -> World {
 impl World {
     /// Ada agrees in her browser; the code that comes back.
     fn agree(&self, verifier: &Verifier) -> SecretString {
-        let authorize = Authorize { redirect_uri: CALLBACK, state: "s+t/a=te", verifier: verifier.secret(), login: Some("ada") };
+        let authorize = Authorize {
+            redirect_uri: CALLBACK,
+            state: "s+t/a=te",
+            verifier: verifier.secret(),
+            login: Some("ada"),
+        };
         let back = self.ada.approve(&self.client.authorize_url(&authorize).unwrap());
         assert_eq!(parameter(&back, "state").as_deref(), Some("s%2Bt%2Fa%3Dte"), "{back}");
         parameter(&back, "code").unwrap().into()
@@ -67,7 +72,8 @@ async fn a_person_logs_in_refreshes_and_ends_it() {
 async fn a_person_who_does_not_agree_comes_back_with_an_error() {
     let world = world().await;
     let verifier = Verifier::random().unwrap();
-    let authorize = Authorize { redirect_uri: CALLBACK, state: "s", verifier: verifier.secret(), login: None };
+    let authorize =
+        Authorize { redirect_uri: CALLBACK, state: "s", verifier: verifier.secret(), login: None };
     let back = world.ada.deny(&world.client.authorize_url(&authorize).unwrap());
     let error = OAuthError::from_code(&parameter(&back, "error").unwrap());
     assert!(matches!(error, OAuthError::Denied), "{error:?}");

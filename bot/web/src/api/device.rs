@@ -101,17 +101,21 @@ impl Auth {
     }
 
     async fn poll_device(self: &Arc<Self>, handle: &SecretString) -> Result<Response, Trouble> {
-        let kept = self.ports.nonces.look(Purpose::DEVICE_LOGIN, handle).await?.ok_or(Trouble::CodeExpired)?;
+        let kept =
+            self.ports.nonces.look(Purpose::DEVICE_LOGIN, handle).await?.ok_or(Trouble::CodeExpired)?;
         let (device_code, flow) = Flow::open(&kept).ok_or(Trouble::CodeExpired)?;
         let now = self.ports.clock.now();
         let interval = TimeDelta::seconds(flow.interval);
         let interval = match self.polls.take_turn(handle, interval, flow.expires_at, now) {
             Ok(interval) => interval.num_seconds(),
-            Err(TooSoon(interval)) => return Ok(tell(Progress::SlowDown { interval: interval.num_seconds() })),
+            Err(TooSoon(interval)) => {
+                return Ok(tell(Progress::SlowDown { interval: interval.num_seconds() }));
+            }
         };
         // On a task of its own: GitHub hands the tokens out once, also to a terminal that is gone.
         let (auth, handle) = (Arc::clone(self), handle.clone());
-        let asked = tokio::spawn(async move { auth.ask(&handle, &device_code, &flow.name, interval).await }).await;
+        let asked =
+            tokio::spawn(async move { auth.ask(&handle, &device_code, &flow.name, interval).await }).await;
         asked.unwrap_or_else(|panic| {
             tracing::error!(error = &panic as &dyn std::error::Error, "Asking GitHub for a device failed.");
             Err(Trouble::StoreAway)

@@ -46,7 +46,13 @@ impl Polls {
     }
 
     /// A flow began: its first turn comes after an interval.
-    pub(super) fn begin(&self, handle: &SecretString, interval: TimeDelta, ends: DateTime<Utc>, now: DateTime<Utc>) {
+    pub(super) fn begin(
+        &self,
+        handle: &SecretString,
+        interval: TimeDelta,
+        ends: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) {
         let mut turns = self.lock();
         turns.retain(|_, turn| turn.ends > now);
         turns.insert(key(handle), Turn { next: now + interval, interval, ends });
@@ -88,12 +94,10 @@ mod tests {
         let at = |seconds| start + TimeDelta::seconds(seconds);
         let take = |seconds| polls.take_turn(&handle, five, ends, at(seconds));
         polls.begin(&handle, five, ends, start);
-        assert_eq!([take(0), take(4), take(5), take(9)], [
-            Err(TooSoon(five)),
-            Err(TooSoon(five)),
-            Ok(five),
-            Err(TooSoon(five))
-        ]);
+        assert_eq!(
+            [take(0), take(4), take(5), take(9)],
+            [Err(TooSoon(five)), Err(TooSoon(five)), Ok(five), Err(TooSoon(five))]
+        );
         polls.slow_down(&handle, TimeDelta::seconds(10), at(10));
         assert_eq!(take(19), Err(TooSoon(TimeDelta::seconds(10))));
         assert_eq!(take(20), Ok(TimeDelta::seconds(10)));

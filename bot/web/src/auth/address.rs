@@ -10,7 +10,9 @@ pub struct PublicUrl(Url);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadPublicUrl {
     /// Not of the form.
-    #[error("is not an address like https://deputy.example.com: scheme, host, perhaps a port, and nothing more")]
+    #[error(
+        "is not an address like https://deputy.example.com: scheme, host, perhaps a port, and nothing more"
+    )]
     Form,
     /// Logins would travel in the clear.
     #[error("is not https; only an address on this machine (127.0.0.1, [::1], localhost) may do without")]
@@ -151,11 +153,21 @@ mod tests {
 
     #[test]
     fn our_own_address_is_an_origin_over_https() {
-        for good in ["https://deputy.example", "https://d.example:8443/", "http://127.0.0.1:8080", "http://[::1]:1"] {
+        for good in
+            ["https://deputy.example", "https://d.example:8443/", "http://127.0.0.1:8080", "http://[::1]:1"]
+        {
             let url = PublicUrl::parse(good).unwrap();
             assert_eq!(url.as_str(), good.trim_end_matches('/'));
         }
-        for bad in ["", "deputy.example", "ftp://x", "https://x/deputy", "https://x?y", "https://a:b@x", "https://x#y"] {
+        for bad in [
+            "",
+            "deputy.example",
+            "ftp://x",
+            "https://x/deputy",
+            "https://x?y",
+            "https://a:b@x",
+            "https://x#y",
+        ] {
             assert_eq!(PublicUrl::parse(bad), Err(BadPublicUrl::Form), "{bad}");
         }
         for bad in ["http://deputy.example", "http://127.0.0.1.evil.example", "http://0.0.0.0"] {

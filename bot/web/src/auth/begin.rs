@@ -101,8 +101,7 @@ impl Auth {
             None => fresh()?,
         };
         let verifier = fresh()?;
-        let begun =
-            Begun { browser: fingerprint(&browser), github: self.issuer.clone(), asked, return_to };
+        let begun = Begun { browser: fingerprint(&browser), github: self.issuer.clone(), asked, return_to };
         let state = self.ports.nonces.put(Purpose::WEB_LOGIN, begun.seal(&verifier), NONCE_LIFETIME).await?;
         let url = self.ports.oauth.authorize_url(&Authorize {
             redirect_uri: &self.callback_url,

@@ -74,7 +74,8 @@ impl Jar {
 }
 
 fn is_token(text: &str) -> bool {
-    text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    text.len() == LENGTH
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// 256 fresh random bits as text.
@@ -120,7 +121,8 @@ mod tests {
         let line = format!("theme=dark; __Host-deputy-login={text} ; x");
         let got = Jar::Secure.get(Cookie::Browser, &headers(&["a=b", &line]));
         assert!(is_same(&fingerprint(&value), &got.unwrap()));
-        for line in ["", "__Host-deputy-login", "__Host-deputy-login=short", &format!("deputy-login={text}")] {
+        for line in ["", "__Host-deputy-login", "__Host-deputy-login=short", &format!("deputy-login={text}")]
+        {
             assert!(Jar::Secure.get(Cookie::Browser, &headers(&[line])).is_none(), "{line}");
         }
         assert!(!is_same(&fingerprint(&value), &fresh().unwrap()));

@@ -46,7 +46,8 @@ pub(super) async fn done(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> R
     match auth.outcome(&headers).await {
         Ok(Outcome { user, login, resumed, return_to }) => {
             let resumed = resumed.into_iter();
-            let resumed = resumed.map(|(command, place, html_url)| Resumed { command, place, html_url }).collect();
+            let resumed =
+                resumed.map(|(command, place, html_url)| Resumed { command, place, html_url }).collect();
             page::welcome(&Welcome { user: UserId(user), login, resumed }, return_to.as_deref())
         }
         Err(trouble) => page::trouble(&trouble, LOGIN_PATH),

@@ -33,7 +33,11 @@ impl Auth {
     ///
     /// On a task of its own: a browser that closes the connection would otherwise stop it half-way, and leave a token
     /// alive at GitHub that nobody keeps.
-    pub(crate) async fn finish(self: &Arc<Self>, tokens: Tokens, asked: Option<Asked>) -> Result<Welcome, Trouble> {
+    pub(crate) async fn finish(
+        self: &Arc<Self>,
+        tokens: Tokens,
+        asked: Option<Asked>,
+    ) -> Result<Welcome, Trouble> {
         let auth = Arc::clone(self);
         let finished = tokio::spawn(async move { auth.keep(tokens, asked).await }).await;
         finished.unwrap_or_else(|panic| {
@@ -78,7 +82,10 @@ impl Auth {
     pub(crate) async fn give_back(&self, token: &SecretString) {
         if let Err(error) = self.ports.oauth.revoke_token(token).await {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "A token that is not kept could not be ended; it ends by itself within hours.");
+            tracing::warn!(
+                error,
+                "A token that is not kept could not be ended; it ends by itself within hours."
+            );
         }
     }
 }

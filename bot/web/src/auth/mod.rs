@@ -20,12 +20,12 @@ use deputy_core::login::{LOGIN_PATH, OnLogin};
 use deputy_core::ports::{Clock, Nonces, OAuth, Sessions, Vault};
 use url::Url;
 
-pub use self::address::{BadPublicUrl, PublicUrl};
-pub(crate) use self::finish::Welcome;
-pub use self::trouble::Trouble;
 use self::address::Destinations;
+pub use self::address::{BadPublicUrl, PublicUrl};
 use self::cookie::Jar;
+pub(crate) use self::finish::Welcome;
 use self::pace::Pace;
+pub use self::trouble::Trouble;
 use crate::api::Polls;
 use crate::problem::Problem;
 
@@ -101,7 +101,5 @@ pub fn router(auth: Option<Arc<Auth>>) -> Router {
             router.route(path, get(async || page::trouble(&Trouble::NotConfigured, LOGIN_PATH)))
         }),
     };
-    pages
-        .route(STYLE_PATH, get(page::style))
-        .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
+    pages.route(STYLE_PATH, get(page::style)).method_not_allowed_fallback(async || Problem::MethodNotAllowed)
 }

@@ -41,7 +41,10 @@ mod tests {
         let pace = Pace::per_minute(2);
         let start: DateTime<Utc> = "2026-03-01T12:00:00Z".parse().unwrap();
         let at = |seconds| pace.admits(start + TimeDelta::seconds(seconds));
-        assert_eq!([at(0), at(1), at(2), at(59), at(60), at(61), at(62)], [true, true, false, false, true, true, false]);
+        assert_eq!(
+            [at(0), at(1), at(2), at(59), at(60), at(61), at(62)],
+            [true, true, false, false, true, true, false]
+        );
         assert!(at(-5), "the clock was set back");
     }
 }

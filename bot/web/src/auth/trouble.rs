@@ -92,7 +92,9 @@ impl Trouble {
     /// The status it is answered with.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Malformed | Self::ForeignReturn | Self::NotBegun | Self::OtherServer => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::ForeignReturn | Self::NotBegun | Self::OtherServer => {
+                StatusCode::BAD_REQUEST
+            }
             Self::NoSession | Self::SessionEnded => StatusCode::UNAUTHORIZED,
             Self::OtherBrowser | Self::OtherPerson { .. } | Self::Denied | Self::UnverifiedEmail => {
                 StatusCode::FORBIDDEN
@@ -150,10 +152,9 @@ impl Trouble {
             Self::OtherPerson { .. } => "This link is for somebody else",
             Self::Denied => "You said no, and nothing was stored",
             Self::CodeExpired => "That took too long",
-            Self::DeviceFlowDisabled
-            | Self::BadClient
-            | Self::RedirectMismatch
-            | Self::AppSuspended => "Logging in is not set up right",
+            Self::DeviceFlowDisabled | Self::BadClient | Self::RedirectMismatch | Self::AppSuspended => {
+                "Logging in is not set up right"
+            }
             Self::UnverifiedEmail => "GitHub wants your e-mail address verified",
             Self::GitHubAway => "GitHub cannot be reached",
             Self::StoreAway => "Something broke on our side",
@@ -245,7 +246,9 @@ impl From<OAuthError> for Trouble {
             OAuthError::AppSuspended => Self::AppSuspended,
             OAuthError::Other(code) => Self::Refused(code),
             // Answers to a poll; elsewhere GitHub does not give them.
-            OAuthError::Pending | OAuthError::SlowDown(_) => Self::Refused("authorization_pending".to_owned()),
+            OAuthError::Pending | OAuthError::SlowDown(_) => {
+                Self::Refused("authorization_pending".to_owned())
+            }
             OAuthError::GitHub(error) => error.into(),
         }
     }
