@@ -13,7 +13,7 @@ use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError};
 use deputy_core::ids::EventName;
 use deputy_core::language::{Vocabulary, VocabularyError};
 use deputy_core::ports::{AppSigner, Clock, GitHub, Permanent, SystemClock};
-use deputy_github::client::{self, Client, ClientConfig, NoLogins};
+use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
 use deputy_github::{GitHubPayloads, PemSigner, Secrets};
 use deputy_handlers::{COMMANDS, EVENTS};
 use deputy_web::{Server, ServerConfig};
@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
+use crate::logins;
 use crate::{Lane, Options as StoreOptions, Retry, Run, Store, Workers};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
@@ -73,7 +74,15 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             .context("opening the store panicked")?
             .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
     };
-    let deputy = Arc::new(deputy(config, &store, Arc::clone(&clock))?);
+    let address = server.local_addr()?;
+    let github = Arc::new(github(config, Arc::clone(&clock))?);
+    let auth = match &config.login {
+        Some(login) => {
+            Some(logins::open(config, login.public_url(address), &store, &github, Arc::clone(&clock)).await?)
+        }
+        None => None,
+    };
+    let deputy = Arc::new(deputy(config, &store, github, Arc::clone(&clock))?);
     let lanes = deputy.handlers().map(Lane::new).collect();
     let workers = Workers::start(&store, Arc::new(Handlers { deputy, tries }), lanes).await?;
     let app = Arc::new(deputy_web::App::new(
@@ -82,13 +91,14 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         Arc::new(store.clone()),
         Arc::clone(&clock),
     ));
-    let address = server.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let sweeper = tokio::spawn({
         let store = store.clone();
         async move { store.keep_sweeping().await }
     });
-    let router = deputy_web::router(Arc::clone(&app));
+    let router = deputy_web::router(Arc::clone(&app))
+        .merge(deputy_web::auth::router(auth.clone()))
+        .merge(deputy_web::api::router(auth));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
     Ok(Running { address, store, stop, server, workers, sweeper })
 }
@@ -143,14 +153,21 @@ pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
     Ok(Secrets::new(config.webhook_secrets.iter().map(|secret| secret.expose_secret().as_bytes()))?)
 }
 
-fn deputy(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Result<Deputy> {
-    let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth: None };
-    let github: Arc<dyn GitHub> = Arc::new(Client::new(
-        ClientConfig::new(&config.github.url)?,
-        app,
-        Arc::new(NoLogins),
-        Arc::clone(&clock),
-    ));
+fn github(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
+    let oauth = config.login.as_ref().map(|login| OAuthClient {
+        id: login.client_id.clone(),
+        secret: login.client_secret.clone(),
+    });
+    let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth };
+    Ok(Client::new(ClientConfig::new(&config.github.url)?, app, Arc::new(NoLogins), clock))
+}
+
+fn deputy(
+    config: &Config,
+    store: &Store,
+    github: Arc<dyn GitHub>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Deputy> {
     Ok(Deputy {
         about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         vocabulary: vocabulary(&config.mention)?,

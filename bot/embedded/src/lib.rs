@@ -12,6 +12,7 @@
 )]
 
 mod accept;
+mod anchor;
 pub mod app;
 mod archive;
 mod attempt;
@@ -27,19 +28,26 @@ mod faults;
 mod folder;
 mod inbox;
 mod intake;
+mod keys;
 mod lane;
 mod lease;
 pub mod log;
+mod logins;
+mod nonces;
 mod once;
 mod options;
 mod pace;
 mod readers;
 mod retry;
+mod rotation;
 mod schema;
 mod segment;
+mod sessions;
 mod settle;
 mod store;
 mod sweep;
+mod vault;
+mod waiting;
 mod warm;
 mod work;
 mod worker;
@@ -47,9 +55,12 @@ mod writer;
 
 pub use error::{OpenError, WriteError};
 pub use folder::FolderError;
+pub use keys::{KeyFileError, LocalKeys};
 pub use options::{Options, Retry};
+pub use rotation::KeyUse;
 pub use schema::SchemaError;
 pub use store::{Store, Subscriptions};
 pub use sweep::Swept;
+pub use vault::LocalVault;
 pub use work::{Claimed, Counts, Failure, Settlement, WorkLease};
 pub use worker::{Lane, Run, Workers};

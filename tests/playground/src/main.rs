@@ -30,7 +30,8 @@ async fn main() -> anyhow::Result<()> {
     let listener = listen(arguments.port).await?;
     let stage = stage::Stage::set_up(arguments.data).await?;
     println!("\n  The playground is at  http://{}\n", listener.local_addr()?);
-    println!("  Try `@deputy help` there. Ctrl-C ends it.\n");
+    println!("  Try `@deputy help` there, {}/auth/login in a browser,", stage.deputy());
+    println!("  or `deputyctl login --server {}` in a terminal. Ctrl-C ends it.\n", stage.deputy());
     axum::serve(listener, routes::router(stage.scene()))
         .with_graceful_shutdown(async {
             // Without the signal there is no way to end but to be killed, which loses nothing either.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deputy_embedded::app::{self, Options, Running};
-use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat};
+use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat, LoginConfig};
 use github_double::{App, Double, Issue, Permission, User};
 
 /// Everything that runs.
@@ -61,11 +61,18 @@ impl Stage {
                 issuer: app.client_id(),
                 private_key: app.private_key().into(),
             },
+            login: Some(LoginConfig {
+                client_id: app.client_id(),
+                client_secret: app.client_secret().into(),
+                // Deputy's own address, which is known when it runs.
+                public_url: None,
+            }),
             webhook_secrets: vec![app.webhook_secret().into()],
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },
         };
         let deputy = app::start(&config, Options::default()).await?;
         app.send_webhooks_to(&format!("http://{}/webhook", deputy.address()));
+        app.add_callback_url(&format!("http://{}/auth/callback", deputy.address())).enable_device_flow();
         let pull_request = shop
             .pull_request("Sell tea")
             .by(&ada)
@@ -80,6 +87,11 @@ impl Stage {
         let repository = shop.full_name();
         let scene = Arc::new(Scene { pull_request, repository, people, app, _github: github });
         Ok(Self { scene, deputy, _folder: folder })
+    }
+
+    /// Where Deputy itself is.
+    pub fn deputy(&self) -> String {
+        format!("http://{}", self.deputy.address())
     }
 
     pub fn scene(&self) -> Arc<Scene> {

@@ -14,12 +14,18 @@ mod archive;
 mod clock;
 mod dead_letters;
 mod inbox;
+mod nonces;
 mod once;
 mod sample;
+mod sessions;
+mod waiting;
 
 pub use archive::archive;
 pub use clock::ManualClock;
 pub use dead_letters::{Buried, dead_letters};
 pub use inbox::inbox;
+pub use nonces::nonces;
 pub use once::once;
 pub use sample::{delivery, delivery_id, noise};
+pub use sessions::sessions;
+pub use waiting::waiting;
