@@ -1,7 +1,7 @@
 //! Durable throughput: N executions, K at once, of a machine with ten Task states that are answered in this process.
 //!
 //! `cargo run --release -p deputy-stepfunctions --example steps -- [EXECUTIONS] [AT_ONCE]`
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, clippy::cast_precision_loss)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,10 +31,9 @@ fn definition() -> String {
         .map(|number| {
             let mut state = json!({
                 "Type": "Task",
-                "Resource": "arn:aws:states:::lambda:invoke",
-                "Parameters": {"FunctionName": "step", "Payload": {"step": number}},
+                "Resource": "arn:aws:lambda:us-east-1:000000000000:function:step",
+                "Parameters": {"step": number},
                 "ResultPath": "$.last",
-                "ResultSelector": {"step.$": "$.Payload.step"},
             });
             if number + 1 < STATES {
                 state["Next"] = format!("S{}", number + 1).into();
@@ -55,10 +54,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = tempfile::tempdir()?;
     let commits = Arc::new(Commits::default());
     let mut config = Config::new(data.path());
-    config.registry = Registry::new().with(Functions::new().with("step", |payload, _| async move { Ok(payload) }));
+    config.registry =
+        Registry::new().with(Functions::new().with("step", |payload, _| async move { Ok(payload) }));
     config.disk = Some(Arc::clone(&commits) as Arc<dyn Disk>);
     let engine = Engine::open(config)?;
-    let create = json!({"name": "bench", "definition": definition(), "roleArn": "arn:aws:iam::000000000000:role/r"});
+    let create =
+        json!({"name": "bench", "definition": definition(), "roleArn": "arn:aws:iam::000000000000:role/r"});
     let machine = engine.request("CreateStateMachine", &create).await?["stateMachineArn"].clone();
 
     let left = Arc::new(AtomicU64::new(executions as u64));
@@ -69,7 +70,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::spawn(async move {
                 let mut times = Vec::new();
                 let request = json!({"stateMachineArn": machine, "input": "{\"a\":1}"});
-                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                while left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                    .is_ok()
+                {
                     let since = Instant::now();
                     let ended = engine.run(&request).await.expect("the execution starts");
                     assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
@@ -89,7 +93,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = (executions * STATES) as f64 / took.as_secs_f64();
     let commits = commits.0.load(Ordering::Relaxed);
     engine.close().await;
-    let bytes: u64 = std::fs::read_dir(data.path())?.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum();
+    let bytes: u64 = std::fs::read_dir(data.path())?
+        .flatten()
+        .filter_map(|it| it.metadata().ok())
+        .map(|it| it.len())
+        .sum();
     println!(
         "{executions} executions, {at_once} at once: {steps:.0} steps/s, p50 {:.1} ms, p99 {:.1} ms, {commits} commits, \
          {} bytes on disk per execution",

@@ -151,12 +151,20 @@ impl Programs {
     }
 
     /// The definition's text.
-    pub(crate) fn text(&mut self, connection: &Connection, hash: &Hash) -> Result<Option<Arc<str>>, EngineError> {
+    pub(crate) fn text(
+        &mut self,
+        connection: &Connection,
+        hash: &Hash,
+    ) -> Result<Option<Arc<str>>, EngineError> {
         Ok(self.read(connection, hash)?.map(|(text, _)| text))
     }
 
     /// The definition as the interpreter wants it. `None` if there is none, or none that this version accepts.
-    pub(crate) fn get(&mut self, connection: &Connection, hash: &Hash) -> Result<Option<Arc<Program>>, EngineError> {
+    pub(crate) fn get(
+        &mut self,
+        connection: &Connection,
+        hash: &Hash,
+    ) -> Result<Option<Arc<Program>>, EngineError> {
         if let Some(program) = self.parsed.get(hash) {
             return Ok(Some(Arc::clone(program)));
         }
@@ -167,7 +175,11 @@ impl Programs {
         Ok(Some(program))
     }
 
-    fn read(&mut self, connection: &Connection, hash: &Hash) -> Result<Option<(Arc<str>, bool)>, EngineError> {
+    fn read(
+        &mut self,
+        connection: &Connection,
+        hash: &Hash,
+    ) -> Result<Option<(Arc<str>, bool)>, EngineError> {
         if let Some(known) = self.texts.get(hash) {
             return Ok(Some(known.clone()));
         }
@@ -213,14 +225,15 @@ impl Machine {
         let versioned = |number: u64| -> Arc<str> { format!("{}:{number}", self.arn).into() };
         let (revision, version, alias) = match qualifier {
             None => (&self.current, None, None),
-            Some(qualifier) => match qualifier.parse::<u64>() {
-                Ok(number) => (&self.versions.get(&number)?.revision, Some(versioned(number)), None),
-                Err(_) => {
+            Some(qualifier) => {
+                if let Ok(number) = qualifier.parse::<u64>() {
+                    (&self.versions.get(&number)?.revision, Some(versioned(number)), None)
+                } else {
                     let (number, version) = self.route(self.aliases.get(qualifier)?, chance)?;
                     let alias: Arc<str> = format!("{}:{qualifier}", self.arn).into();
                     (&version.revision, Some(versioned(number)), Some(alias))
                 }
-            },
+            }
         };
         Some(Target {
             machine: self.number,

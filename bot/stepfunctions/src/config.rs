@@ -41,7 +41,7 @@ impl Config {
             home: Home::default(),
             registry: Registry::new(),
             clock: Arc::new(SystemClock),
-            retention: Duration::from_secs(90 * 24 * 3600),
+            retention: Duration::from_hours(90 * 24),
             tasks_at_once: 1_000,
             tasks_at_once_of: Vec::new(),
             executions_in_memory: 10_000,

@@ -3,6 +3,8 @@
 //! [`Engine::open`] takes up a data folder; [`Engine::request`] calls an operation of AWS's API on it; [`serve`] puts that
 //! behind HTTP. Tasks are done by the [`Registry`]'s services, at least once, with a key that tells repetitions.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod api;
 mod catalog;
 mod clock;

@@ -104,7 +104,16 @@ fn parameters(operation: &str, request: &Value) -> Option<String> {
             _ => {}
         }
     };
-    for name in ["name", "stateMachineArn", "executionArn", "activityArn", "resourceArn", "taskToken", "definition", "stateName"] {
+    for name in [
+        "name",
+        "stateMachineArn",
+        "executionArn",
+        "activityArn",
+        "resourceArn",
+        "taskToken",
+        "definition",
+        "stateName",
+    ] {
         if let Some(value) = request.get(name) {
             check(name.to_owned(), value, (name.ends_with("ame") || name.ends_with("Arn")).then_some(1));
         }

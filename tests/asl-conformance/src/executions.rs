@@ -9,7 +9,7 @@ use crate::client::{Client, Failed};
 use crate::compare::{Wildcards, normalise, normalise_parallel};
 
 /// How long a case may take. The slowest recorded one waits for a timeout of five seconds twice.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a case came to.
 #[derive(Debug, Clone, Default)]
@@ -128,10 +128,9 @@ fn worker(client: Client, case: Case) -> Option<impl Future<Output = ()> + Send>
     let script = case.json["task_script"].as_array()?.first()?.clone();
     Some(async move {
         let arn = format!("arn:aws:states:us-east-1:111111111111:activity:{name}");
-        let events = case.json["events"].as_array().into_iter().flatten();
+        let mut events = case.json["events"].as_array().into_iter().flatten();
         let worker = events
-            .filter_map(|event| event["activityStartedEventDetails"]["workerName"].as_str())
-            .next()
+            .find_map(|event| event["activityStartedEventDetails"]["workerName"].as_str())
             .map(ToOwned::to_owned);
         let mut request = json!({"activityArn": arn});
         if let (Some(members), Some(worker)) = (request.as_object_mut(), worker) {
@@ -168,7 +167,9 @@ fn judge(case: &Case, ended: &Value, events: Option<Vec<Value>>) -> Answer {
         }
         let value = match (key, &ended[key]) {
             (_, Value::Null) => continue,
-            ("output", Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+            ("output", Value::String(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            }
             (_, value) => value.clone(),
         };
         actual.insert(key.into(), value);

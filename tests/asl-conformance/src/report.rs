@@ -1,6 +1,7 @@
 //! Counting answers by tier.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use crate::cases::Case;
 use crate::executions::Answer;
@@ -57,7 +58,8 @@ impl Report {
                 let percent = 100.0 * equal as f64 / all as f64;
                 format!("{equal}/{all} ({percent:.1} %)")
             };
-            text.push_str(&format!("{tier:<6} {:<19} {}\n", share(tally.results), share(tally.histories)));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{tier:<6} {:<19} {}", share(tally.results), share(tally.histories));
         }
         text
     }

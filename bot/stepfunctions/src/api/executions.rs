@@ -18,7 +18,7 @@ use crate::error::ApiError;
 use crate::names::{Named, check_name, expect_arn};
 
 /// How long a synchronous execution may take.
-const SYNC_LIMIT: Duration = Duration::from_secs(300);
+const SYNC_LIMIT: Duration = Duration::from_mins(5);
 /// AWS bills Express executions by steps of 100 ms and of 64 MB.
 const BILLED_STEP_MS: i64 = 100;
 const BILLED_MEMORY_MB: u32 = 64;

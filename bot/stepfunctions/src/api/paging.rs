@@ -23,8 +23,7 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn read(params: Params<'_>) -> Result<Self, ApiError> {
         let size = match params.number("maxResults")? {
-            None => DEFAULT,
-            Some(0.0) => DEFAULT,
+            None | Some(0.0) => DEFAULT,
             Some(number) if number > 1000.0 => {
                 return Err(constraint(
                     &format!("'{number}'"),

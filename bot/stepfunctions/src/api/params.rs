@@ -17,11 +17,11 @@ impl<'a> Params<'a> {
         }
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn get(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
-    pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
+    pub(crate) fn text(self, name: &str) -> Result<Option<&'a str>, ApiError> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -29,7 +29,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+    pub(crate) fn flag(self, name: &str) -> Result<bool, ApiError> {
         match self.get(name) {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
@@ -37,7 +37,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    pub(crate) fn number(&self, name: &str) -> Result<Option<f64>, ApiError> {
+    pub(crate) fn number(self, name: &str) -> Result<Option<f64>, ApiError> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Number(number)) => Ok(number.as_f64()),
@@ -45,7 +45,7 @@ impl<'a> Params<'a> {
         }
     }
 
-    pub(crate) fn list(&self, name: &str) -> Result<Option<&'a Vec<Value>>, ApiError> {
+    pub(crate) fn list(self, name: &str) -> Result<Option<&'a Vec<Value>>, ApiError> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Array(items)) => Ok(Some(items)),
@@ -54,12 +54,12 @@ impl<'a> Params<'a> {
     }
 
     /// A text that must be there and, where `max` is given, no longer than that.
-    pub(crate) fn required(&self, name: &str) -> Result<&'a str, ApiError> {
+    pub(crate) fn required(self, name: &str) -> Result<&'a str, ApiError> {
         self.text(name)?.ok_or_else(|| missing(name))
     }
 
     /// A text of `min` to `max` characters that may be absent.
-    pub(crate) fn bounded(&self, name: &str, max: usize) -> Result<Option<&'a str>, ApiError> {
+    pub(crate) fn bounded(self, name: &str, max: usize) -> Result<Option<&'a str>, ApiError> {
         let text = self.text(name)?;
         match text {
             Some(text) if text.chars().count() > max => Err(constraint(
@@ -72,7 +72,7 @@ impl<'a> Params<'a> {
     }
 
     /// One of a set of words that may be absent.
-    pub(crate) fn one_of(&self, name: &str, words: &[&str]) -> Result<Option<&'a str>, ApiError> {
+    pub(crate) fn one_of(self, name: &str, words: &[&str]) -> Result<Option<&'a str>, ApiError> {
         match self.text(name)? {
             Some(word) if !words.contains(&word) => Err(constraint(
                 &format!("'{word}'"),

@@ -8,8 +8,14 @@ use serde_json::{Map, Value};
 /// The type of a member of an answer.
 #[derive(Debug)]
 enum Shape {
-    Text { min: usize, one_of: &'static [&'static str] },
-    Number { min: f64, max: f64 },
+    Text {
+        min: usize,
+        one_of: &'static [&'static str],
+    },
+    Number {
+        min: f64,
+        max: f64,
+    },
     Flag,
     Time,
     List(Members),
@@ -37,10 +43,8 @@ pub(super) fn check(resource: &str, result: &Value, required: bool) -> Option<St
         ("events" | "eventbridge", "putEvents") => (put_events, &[]),
         ("dynamodb", "putItem" | "deleteItem" | "updateItem" | "getItem" | "query" | "scan") => (item, &[]),
         ("states", "startExecution") => (execution, &["ExecutionArn", "StartDate"]),
-        ("sqs", "sendMessage") => (message, &[]),
-        ("sns", "publish") => (message, &[]),
-        ("s3", "getObject") => (object, &[]),
-        ("s3", "putObject") => (object, &[]),
+        ("sqs", "sendMessage") | ("sns", "publish") => (message, &[]),
+        ("s3", "getObject" | "putObject") => (object, &[]),
         ("kms", "encrypt" | "decrypt") => (cipher, &[]),
         ("secretsmanager", "getSecretValue" | "createSecret" | "putSecretValue") => (secret, &[]),
         _ => return None,
@@ -59,7 +63,6 @@ fn object_fault(given: &Map<String, Value>, members: Members) -> Option<String> 
 fn fault(name: &str, value: &Value, shape: &Shape) -> Option<String> {
     let wrong = |what: &str| Some(format!("Field '{name}' {what}"));
     match (shape, value) {
-        (Shape::Any, _) => None,
         (Shape::Text { min, one_of }, Value::String(text)) => {
             if text.chars().count() < *min {
                 wrong("is smaller than the minimum length")
@@ -81,7 +84,9 @@ fn fault(name: &str, value: &Value, shape: &Shape) -> Option<String> {
             }
         }
         (Shape::Number { .. }, _) => wrong("must be a number"),
-        (Shape::Flag, Value::Bool(_)) | (Shape::Time, Value::String(_) | Value::Number(_)) => None,
+        (Shape::Any, _)
+        | (Shape::Flag, Value::Bool(_))
+        | (Shape::Time, Value::String(_) | Value::Number(_)) => None,
         (Shape::Flag, _) => wrong("must be a boolean"),
         (Shape::Time, _) => wrong("must be a valid timestamp"),
         (Shape::List(members), Value::Array(items)) => {
@@ -115,8 +120,8 @@ fn function_configuration(name: &str) -> Option<Shape> {
         "MemorySize" => Shape::Number { min: 128.0, max: 10_240.0 },
         "Timeout" => Shape::Number { min: 1.0, max: f64::MAX },
         "CodeSize" => NUMBER,
-        "FunctionName" | "FunctionArn" | "Role" | "Handler" | "Description" | "LastModified" | "CodeSha256"
-        | "Version" | "RevisionId" | "Runtime" => TEXT,
+        "FunctionName" | "FunctionArn" | "Role" | "Handler" | "Description" | "LastModified"
+        | "CodeSha256" | "Version" | "RevisionId" | "Runtime" => TEXT,
         "State" => Shape::Text { min: 0, one_of: &["Pending", "Active", "Inactive", "Failed"] },
         "PackageType" => Shape::Text { min: 0, one_of: &["Zip", "Image"] },
         _ => return None,
@@ -126,7 +131,9 @@ fn function_configuration(name: &str) -> Option<Shape> {
 fn put_events(name: &str) -> Option<Shape> {
     Some(match name {
         "FailedEntryCount" => NUMBER,
-        "Entries" => Shape::List(|name| matches!(name, "EventId" | "ErrorCode" | "ErrorMessage").then_some(TEXT)),
+        "Entries" => {
+            Shape::List(|name| matches!(name, "EventId" | "ErrorCode" | "ErrorMessage").then_some(TEXT))
+        }
         _ => return None,
     })
 }
@@ -159,23 +166,42 @@ fn execution(name: &str) -> Option<Shape> {
 }
 
 fn message(name: &str) -> Option<Shape> {
-    let texts = ["MD5OfMessageBody", "MD5OfMessageAttributes", "MD5OfMessageSystemAttributes", "MessageId", "SequenceNumber"];
+    let texts = [
+        "MD5OfMessageBody",
+        "MD5OfMessageAttributes",
+        "MD5OfMessageSystemAttributes",
+        "MessageId",
+        "SequenceNumber",
+    ];
     texts.contains(&name).then_some(TEXT)
 }
 
 fn object(name: &str) -> Option<Shape> {
     const CLASSES: &[&str] = &[
-        "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER",
-        "DEEP_ARCHIVE", "OUTPOSTS", "GLACIER_IR", "SNOW", "EXPRESS_ONEZONE",
+        "STANDARD",
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER",
+        "DEEP_ARCHIVE",
+        "OUTPOSTS",
+        "GLACIER_IR",
+        "SNOW",
+        "EXPRESS_ONEZONE",
     ];
     Some(match name {
         "ContentLength" | "MissingMeta" | "PartsCount" | "TagCount" => NUMBER,
         "DeleteMarker" | "BucketKeyEnabled" => Shape::Flag,
         "LastModified" => Shape::Time,
         "StorageClass" => Shape::Text { min: 0, one_of: CLASSES },
-        "ETag" | "VersionId" | "ContentType" | "ContentEncoding" | "CacheControl" | "Expiration" | "Restore"
-        | "ContentDisposition" | "ContentLanguage" | "ContentRange" | "AcceptRanges" | "Body" => TEXT,
-        "ServerSideEncryption" => Shape::Text { min: 0, one_of: &["AES256", "aws:fsx", "aws:kms", "aws:kms:dsse"] },
+        "ETag" | "VersionId" | "ContentType" | "ContentEncoding" | "CacheControl" | "Expiration"
+        | "Restore" | "ContentDisposition" | "ContentLanguage" | "ContentRange" | "AcceptRanges" | "Body" => {
+            TEXT
+        }
+        "ServerSideEncryption" => {
+            Shape::Text { min: 0, one_of: &["AES256", "aws:fsx", "aws:kms", "aws:kms:dsse"] }
+        }
         "Metadata" => Shape::Object(|_| Some(TEXT)),
         _ => return None,
     })
@@ -207,7 +233,8 @@ mod tests {
 
     #[test]
     fn mocked_results_are_held_against_what_services_answer() {
-        let check = |resource: &str, result: Value| check(&format!("arn:aws:states:::{resource}"), &result, false);
+        let check =
+            |resource: &str, result: Value| check(&format!("arn:aws:states:::{resource}"), &result, false);
         assert_eq!(check("events:putEvents", json!({"random": "json"})), None);
         assert_eq!(
             check("events:putEvents", json!({"Entries": [{"EventId": "a"}, {"EventId": []}]})).as_deref(),

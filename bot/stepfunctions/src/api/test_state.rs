@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use deputy_asl::program::Kind;
 use deputy_asl::{
-    ErrorDetails, ExecutionInfo, ExecutionType, Inspection, Integration, Mock, Payload, Pattern, Probe, Program,
-    Seed, StateType, TaskRequest, Verdict, inspect,
+    ErrorDetails, ExecutionInfo, ExecutionType, Inspection, Integration, Mock, Pattern, Payload, Probe,
+    Program, Seed, StateType, TaskRequest, Verdict, inspect,
 };
 use serde_json::{Map, Value};
 
@@ -33,8 +33,9 @@ pub(super) async fn test(engine: &Engine, params: Params<'_>) -> Result<Value, A
     let context = context(params, &defined.kind)?;
     let input = executions::parse_input(params.text("input")?.unwrap_or("{}"))?;
     let variables = match params.text("variables")? {
-        Some(text) => serde_json::from_str(text)
-            .map_err(|_| ApiError::validation("Variables must be a JSON object"))?,
+        Some(text) => {
+            serde_json::from_str(text).map_err(|_| ApiError::validation("Variables must be a JSON object"))?
+        }
         None => Map::new(),
     };
     let home = &engine.config().home;
@@ -80,7 +81,9 @@ pub(super) async fn test(engine: &Engine, params: Params<'_>) -> Result<Value, A
 fn parse(definition: &str, name: Option<&str>) -> Result<(Arc<Program>, String), ApiError> {
     let is_machine = serde_json::from_str::<Value>(definition).is_ok_and(|it| it.get("States").is_some());
     let report = match (is_machine, name) {
-        (true, None) => return Err(ApiError::validation("State name must be provided for a state machine definition")),
+        (true, None) => {
+            return Err(ApiError::validation("State name must be provided for a state machine definition"));
+        }
         (true, Some(_)) => Program::parse(definition, ExecutionType::Standard),
         (false, name) => Program::parse_state(definition, name.unwrap_or(UNNAMED), ExecutionType::Standard),
     };
@@ -104,7 +107,9 @@ fn mock(params: Params<'_>, kind: &Kind, failed_iterations: Option<u64>) -> Resu
     let groups = matches!(kind, Kind::Map(_) | Kind::Parallel { .. });
     let Some(mock) = params.get("mock").and_then(Value::as_object) else {
         if failed_iterations.is_some() {
-            return refused("TestState does not support MapIterationFailureCount when a mock is not specified.");
+            return refused(
+                "TestState does not support MapIterationFailureCount when a mock is not specified.",
+            );
         }
         return if groups { Err(ApiError::new("InvalidDefinition", NO_MAPS)) } else { Ok(None) };
     };
@@ -125,7 +130,9 @@ fn mock(params: Params<'_>, kind: &Kind, failed_iterations: Option<u64>) -> Resu
             Ok(Some(Mock::Error(ErrorDetails { error: text("error"), cause: text("cause") })))
         }
         (Some(text), None) => {
-            let Ok(result) = Payload::parse(text) else { return refused("Mocked result must be valid JSON.") };
+            let Ok(result) = Payload::parse(text) else {
+                return refused("Mocked result must be valid JSON.");
+            };
             check_result(kind, &result, mock.get("fieldValidationMode").and_then(Value::as_str))?;
             let items = result.value().as_array().map_or(0, Vec::len) as u64;
             if matches!(kind, Kind::Map(_)) && failed_iterations.is_some_and(|failed| failed > items) {
@@ -188,8 +195,15 @@ fn context(params: Params<'_>, kind: &Kind) -> Result<Option<Payload>, ApiError>
     let Value::Object(members) = context.value() else { return Err(invalid("must be a JSON object")) };
     for (name, member) in members {
         let fields: &[(&str, bool)] = match name.as_str() {
-            "Execution" => &[("Id", true), ("Input", false), ("Name", true), ("RoleArn", true), ("StartTime", true),
-                ("RedriveCount", false), ("RedriveTime", true)],
+            "Execution" => &[
+                ("Id", true),
+                ("Input", false),
+                ("Name", true),
+                ("RoleArn", true),
+                ("StartTime", true),
+                ("RedriveCount", false),
+                ("RedriveTime", true),
+            ],
             "State" => &[("EnteredTime", true), ("Name", true), ("RetryCount", false)],
             "StateMachine" => &[("Id", true), ("Name", true)],
             "Task" => &[("Token", true)],
@@ -240,7 +254,9 @@ async fn run(engine: &Engine, info: &ExecutionInfo, request: TaskRequest) -> Tas
     let service = registry.find_override(&call).or_else(|| registry.find(&resource, &integration));
     match service {
         Some(service) => service.call(call).await,
-        None => Err(crate::tasks::TaskError::new("States.Runtime", format!("No service here does {resource}."))),
+        None => {
+            Err(crate::tasks::TaskError::new("States.Runtime", format!("No service here does {resource}.")))
+        }
     }
 }
 

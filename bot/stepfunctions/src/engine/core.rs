@@ -29,8 +29,9 @@ const LAZY: Duration = Duration::from_millis(200);
 const STARTED_AFTER: Duration = Duration::from_millis(25);
 /// How many messages are taken before timers and the writer get a look.
 const ROUND: usize = 4_096;
-/// After how many segments the engine looks which are still needed.
+/// After how many segments, or events in segments, the engine looks which are still needed.
 const TRIM_EVERY: u64 = 256;
+const TRIM_EVERY_RUNS: u64 = 8_192;
 /// How many segments an execution's events may stay in before they move into its own log.
 const MAX_SEGMENTS: u64 = 4_096;
 
@@ -95,6 +96,8 @@ pub(crate) struct Core {
     gathered_since: Option<Instant>,
     latest: Timestamp,
     trimmed_at: u64,
+    /// How many executions' events went into segments since then.
+    runs: u64,
     /// The oldest execution that retention has not looked at.
     pub(crate) retention_cursor: ExecutionId,
     pub(crate) retention_due: Timestamp,
@@ -146,6 +149,7 @@ impl Core {
             in_flight: None,
             gathered_since: None,
             trimmed_at: 0,
+            runs: 0,
             retention_cursor: 0,
             retention_due: Timestamp(0),
             closing: false,
@@ -281,7 +285,8 @@ impl Core {
     fn fire(&mut self, id: ExecutionId, now: Timestamp) {
         let Some(instance) = self.load(id) else { return };
         instance.armed = None;
-        let due: Vec<_> = instance.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, at)| (*at, *timer)).collect();
+        let due: Vec<_> =
+            instance.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, at)| (*at, *timer)).collect();
         let mut due = due;
         due.sort_unstable();
         for (_, timer) in due {
@@ -322,6 +327,7 @@ impl Core {
             segment::write_run(&mut body, id, first, origin.as_deref(), &instance.unflushed[bytes..]);
             instance.in_segments = (instance.unflushed.len(), instance.events - instance.unflushed_from);
             instance.oldest_segment.get_or_insert(self.next_segment);
+            self.runs += 1;
         }
         let segment = (!body.is_empty()).then(|| {
             let number = self.next_segment;
@@ -334,10 +340,11 @@ impl Core {
 
     /// Drops segments that nobody needs, and sees to it that they become so.
     fn trim(&mut self) {
-        if self.next_segment < self.trimmed_at + TRIM_EVERY {
+        if self.next_segment < self.trimmed_at + TRIM_EVERY && self.runs < TRIM_EVERY_RUNS {
             return;
         }
         self.trimmed_at = self.next_segment;
+        self.runs = 0;
         let horizon = self.next_segment.saturating_sub(MAX_SEGMENTS);
         let old: Vec<ExecutionId> = self
             .hot

@@ -206,12 +206,16 @@ impl Core {
             if instance.origin.kept {
                 self.gathering.writes.push(Write::Remove { kind: EXPRESS, key: id.to_string() });
             }
-            watchers.into_iter().for_each(|watcher| watcher(ended.clone()));
+            for watcher in watchers {
+                watcher(ended.clone());
+            }
             self.gathering.after.push(After::Retire(id));
         } else {
             if !watchers.is_empty() {
                 self.gathering.then(After::Call(Box::new(move |_| {
-                    watchers.into_iter().for_each(|watcher| watcher(ended.clone()));
+                    for watcher in watchers {
+                        watcher(ended.clone());
+                    }
                 })));
             }
             self.gathering.then(After::Retire(id));

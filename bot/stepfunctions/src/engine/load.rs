@@ -12,12 +12,12 @@ use super::core::Core;
 use super::instance::{Instance, Origin};
 use super::status::name_key;
 use crate::error::EngineError;
+use crate::store::ExecutionId;
 use crate::store::segment::{self, Damaged};
 use crate::store::writer::Write;
-use crate::store::ExecutionId;
 
 /// How many executions are put to rest in one go, so that nobody waits long for it.
-const REST_AT_ONCE: usize = 64;
+const REST_AT_ONCE: usize = 1_024;
 
 /// Events of an execution that are in segments and perhaps not in its log.
 struct Tail {
@@ -123,7 +123,10 @@ impl Core {
             }
             let busy = instance.origin.is_express()
                 || over
-                || instance.tasks.values().any(|open| !open.submitted && open.request.integration != Integration::Activity)
+                || instance
+                    .tasks
+                    .values()
+                    .any(|open| !open.submitted && open.request.integration != Integration::Activity)
                 || !instance.map_runs.is_empty();
             if busy {
                 // It gets another turn when it is used next.
@@ -136,7 +139,8 @@ impl Core {
         }
         if self.resting.len() > 4 * self.hot.len() + 1024 {
             let hot = &self.hot;
-            self.resting.retain(|(id, touched)| hot.get(id).is_some_and(|instance| instance.touched == *touched));
+            self.resting
+                .retain(|(id, touched)| hot.get(id).is_some_and(|instance| instance.touched == *touched));
         }
     }
 
@@ -146,7 +150,9 @@ impl Core {
             .hot
             .values()
             .filter(|instance| !instance.origin.is_express())
-            .filter(|instance| instance.execution().is_some_and(|it| it.status() == deputy_asl::Status::Running))
+            .filter(|instance| {
+                instance.execution().is_some_and(|it| it.status() == deputy_asl::Status::Running)
+            })
             .map(|instance| instance.id)
             .collect();
         for id in running {
@@ -208,6 +214,15 @@ impl Core {
         taken_up.sort_unstable();
         for id in taken_up {
             let tail = tails.remove(&id);
+            if let Some(tail) = &tail
+                && let Rest::Until(wake) = rested(&self.reader, id, tail)?
+            {
+                // The store knows it as it was, and nothing of it is under way.
+                if let Some(wake) = wake {
+                    self.timers.push(deputy_asl::Timestamp(wake), id);
+                }
+                continue;
+            }
             let instance = read_instance(&self.reader, &mut self.catalog.programs, id, tail)
                 .map_err(|error| unreadable(&format!("execution {id}: {error}")))?;
             let Some(instance) = instance else { continue };
@@ -227,7 +242,9 @@ impl Core {
             let Ok(id) = key.parse::<ExecutionId>() else { continue };
             let Ok(origin) = serde_json::from_str::<Origin>(&body) else { continue };
             let origin = Arc::new(origin);
-            let Some(program) = self.catalog.programs.get(&self.reader, &origin.definition)? else { continue };
+            let Some(program) = self.catalog.programs.get(&self.reader, &origin.definition)? else {
+                continue;
+            };
             self.next_id = self.next_id.max(id + 1);
             self.names.insert(name_key(&origin.info.id), id);
             self.hot.insert(id, Box::new(Instance::new(id, origin, program)));
@@ -243,7 +260,9 @@ impl Core {
             .tasks
             .values()
             // A worker who has taken an activity's task has the token and will answer.
-            .filter(|open| !open.submitted && !(open.started && open.request.integration == Integration::Activity))
+            .filter(|open| {
+                !(open.submitted || open.started && open.request.integration == Integration::Activity)
+            })
             .map(|open| Arc::clone(&open.request))
             .collect();
         let map_runs: Vec<_> = instance.map_runs.values().map(|request| request.as_ref().clone()).collect();
@@ -262,6 +281,30 @@ impl Core {
     }
 }
 
+/// Whether an execution can stay in the store.
+enum Rest {
+    /// Until its next timer, if it has one.
+    Until(Option<i64>),
+    No,
+}
+
+/// Whether a snapshot covers all of a tail and nothing has to be taken up; and if so, when the next timer is due.
+fn rested(connection: &Connection, id: ExecutionId, tail: &Tail) -> Result<Rest, EngineError> {
+    let row: Option<(u64, Option<i64>, bool, u8)> = connection
+        .prepare_cached(
+            "SELECT coalesce(s.events, 0), e.wake, e.resume, e.status
+             FROM execution e LEFT JOIN snapshot s ON s.execution = e.id WHERE e.id = ?",
+        )?
+        .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    let Some((events, wake, resume, status)) = row else { return Ok(Rest::No) };
+    let count = segment::count_entries(&tail.log)
+        .map_err(|Damaged| EngineError::Unreadable("a segment is damaged".into()))?;
+    let over = status != 0;
+    let known = events >= tail.first + count && !resume;
+    Ok(if over || known { Rest::Until(wake) } else { Rest::No })
+}
+
 fn max_id(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
     connection.query_row(&format!("SELECT coalesce(max(id), 0) FROM {table}"), [], |row| row.get(0))
 }
@@ -273,7 +316,8 @@ fn read_tails(connection: &Connection) -> Result<HashMap<ExecutionId, Tail>, Eng
     let damaged = |Damaged| EngineError::Unreadable("a segment is damaged".into());
     while let Some(row) = rows.next()? {
         let number: u64 = row.get(0)?;
-        let body = segment::unpack(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).map_err(damaged)?;
+        let body =
+            segment::unpack(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).map_err(damaged)?;
         segment::read_runs(&body, |run| {
             let tail = tails.entry(run.execution).or_insert_with(|| Tail {
                 first: run.first,
@@ -342,12 +386,14 @@ fn read_instance(
 
 /// The pieces of an execution's own log, first to last.
 pub(crate) fn read_log(connection: &Connection, id: ExecutionId) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
-    let mut select = connection.prepare_cached("SELECT first, body FROM log WHERE execution = ? ORDER BY first")?;
+    let mut select =
+        connection.prepare_cached("SELECT first, body FROM log WHERE execution = ? ORDER BY first")?;
     let rows = select.query_map([id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let mut parts = Vec::new();
     for row in rows {
         let (first, body) = row?;
-        let body = segment::unpack(&body).map_err(|Damaged| EngineError::Unreadable("its log is damaged".into()))?;
+        let body =
+            segment::unpack(&body).map_err(|Damaged| EngineError::Unreadable("its log is damaged".into()))?;
         parts.push((first, body));
     }
     Ok(parts)
@@ -363,7 +409,8 @@ pub(crate) fn history(
 ) -> Result<(), Damaged> {
     let mut instance = Instance::new(id, origin, program);
     for (first, log) in logs {
-        instance.replay_log(*first, log, |at, events| events.into_iter().for_each(|event| each(at, event)))?;
+        instance
+            .replay_log(*first, log, |at, events| events.into_iter().for_each(|event| each(at, event)))?;
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! How events are written down: compact frames around the interpreter's own JSON, so that old logs stay readable.
 
+use std::cell::RefCell;
+
 use deputy_asl::{EventKind, Timestamp};
 
 use super::ExecutionId;
@@ -66,7 +68,13 @@ pub(crate) fn skip_entries(mut log: &[u8], skip: u64) -> Result<&[u8], Damaged> 
 }
 
 /// Appends the events of one execution to a segment: whose, from which number on, and what.
-pub(crate) fn write_run(segment: &mut Vec<u8>, execution: ExecutionId, first: u64, origin: Option<&[u8]>, log: &[u8]) {
+pub(crate) fn write_run(
+    segment: &mut Vec<u8>,
+    execution: ExecutionId,
+    first: u64,
+    origin: Option<&[u8]>,
+    log: &[u8],
+) {
     write_number(segment, execution);
     write_number(segment, first);
     write_slice(segment, origin.unwrap_or_default());
@@ -107,10 +115,16 @@ pub(crate) fn split_origin(mut body: &[u8]) -> Result<(&[u8], &[u8]), Damaged> {
     Ok((origin, body))
 }
 
+thread_local! {
+    /// Making a compressor costs more than using it.
+    static COMPRESSOR: RefCell<Option<zstd::bulk::Compressor<'static>>> =
+        RefCell::new(zstd::bulk::Compressor::new(1).ok());
+}
+
 /// Packs a blob for the database.
 pub(crate) fn pack(plain: &[u8]) -> Vec<u8> {
     if plain.len() >= WORTH_COMPRESSING
-        && let Ok(mut packed) = zstd::bulk::compress(plain, 1)
+        && let Some(mut packed) = COMPRESSOR.with_borrow_mut(|it| it.as_mut()?.compress(plain).ok())
         && packed.len() + 6 < plain.len()
     {
         let mut blob = Vec::with_capacity(packed.len() + 6);
@@ -139,9 +153,10 @@ pub(crate) fn unpack(blob: &[u8]) -> Result<Vec<u8>, Damaged> {
 }
 
 /// Seven bits a byte, least significant first.
+#[allow(clippy::cast_possible_truncation)] // The lowest bits are what is wanted.
 fn write_number(to: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
-        to.push((number as u8) | 0x80);
+        to.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
     }
     to.push(number as u8);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deputy_asl::{Integration, Payload, Pattern};
+use deputy_asl::{Integration, Pattern, Payload};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -16,11 +16,16 @@ use super::{TaskCall, TaskError, TaskFuture, TaskService};
 /// one test case, with [`Mocks::choose`].
 #[derive(Debug, Clone, Default)]
 pub struct Mocks {
-    cases: HashMap<(String, String), HashMap<String, Arc<Vec<(u32, u32, Answer)>>>>,
+    cases: HashMap<(String, String), HashMap<String, Answers>>,
     chosen: HashMap<String, String>,
     /// How often each state of each execution was asked.
-    asked: Arc<Mutex<HashMap<(Arc<str>, Arc<str>), u32>>>,
+    asked: Arc<Mutex<Asked>>,
 }
+
+/// The answers of a state, each for a range of attempts.
+type Answers = Arc<Vec<(u32, u32, Answer)>>;
+/// Attempts by execution and state.
+type Asked = HashMap<(Arc<str>, Arc<str>), u32>;
 
 #[derive(Debug, Clone)]
 enum Answer {
@@ -78,17 +83,25 @@ impl Mocks {
 
     /// As [`Mocks::read`], of the text.
     pub fn parse(text: &str) -> Result<Self, MockError> {
-        let file: File = serde_json::from_str(text).map_err(|error| MockError::Malformed(error.to_string()))?;
+        let file: File =
+            serde_json::from_str(text).map_err(|error| MockError::Malformed(error.to_string()))?;
         let mut responses = HashMap::new();
         for (name, attempts) in file.responses {
             let mut answers = Vec::new();
             for (range, response) in attempts {
-                let (first, last) = parse_range(&range)
-                    .ok_or_else(|| MockError::Malformed(format!("`{range}` in {name} is no attempt or range")))?;
+                let (first, last) = parse_range(&range).ok_or_else(|| {
+                    MockError::Malformed(format!("`{range}` in {name} is no attempt or range"))
+                })?;
                 let answer = match response {
                     Response { value: Some(value), error: None } => Answer::Return(value),
-                    Response { value: None, error: Some(Throw { error, cause }) } => Answer::Throw { error, cause },
-                    _ => return Err(MockError::Malformed(format!("{name}.{range} needs either Return or Throw"))),
+                    Response { value: None, error: Some(Throw { error, cause }) } => {
+                        Answer::Throw { error, cause }
+                    }
+                    _ => {
+                        return Err(MockError::Malformed(format!(
+                            "{name}.{range} needs either Return or Throw"
+                        )));
+                    }
                 };
                 answers.push((first, last, answer));
             }
@@ -100,7 +113,9 @@ impl Mocks {
                 let mut answers = HashMap::new();
                 for (state, response) in states {
                     let found = responses.get(&response).ok_or_else(|| {
-                        MockError::Malformed(format!("{machine}.{case}.{state} names no response: `{response}`"))
+                        MockError::Malformed(format!(
+                            "{machine}.{case}.{state} names no response: `{response}`"
+                        ))
                     })?;
                     answers.insert(state, Arc::clone(found));
                 }
@@ -117,7 +132,7 @@ impl Mocks {
         self
     }
 
-    fn answers(&self, call: &TaskCall) -> Option<&Arc<Vec<(u32, u32, Answer)>>> {
+    fn answers(&self, call: &TaskCall) -> Option<&Answers> {
         let machine = call.state_machine.rsplit(':').next()?;
         let case = self.chosen.get(machine)?;
         self.cases.get(&(machine.to_owned(), case.clone()))?.get(call.request.state.as_ref())
@@ -145,12 +160,15 @@ impl TaskService for Mocks {
         let answers = self.answers(&call).cloned().unwrap_or_default();
         let attempt = {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            let times = asked.entry((Arc::clone(&call.execution), Arc::clone(&call.request.state))).or_default();
+            let times =
+                asked.entry((Arc::clone(&call.execution), Arc::clone(&call.request.state))).or_default();
             *times += 1;
             *times - 1
         };
-        let answer =
-            answers.iter().find(|(first, last, _)| (*first..=*last).contains(&attempt)).map(|(_, _, it)| it.clone());
+        let answer = answers
+            .iter()
+            .find(|(first, last, _)| (*first..=*last).contains(&attempt))
+            .map(|(_, _, it)| it.clone());
         if matches!(&call.request.integration, Integration::Service { pattern: Pattern::Sync, .. }) {
             call.submitted(Payload::empty_object());
         }
