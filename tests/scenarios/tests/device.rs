@@ -82,6 +82,7 @@ async fn a_hasty_terminal_is_held_back_before_github_is_asked() {
     assert_eq!(asked_github(&world), before, "{}", world.github.transcript());
     wait(&world, 5);
     assert_eq!(text(&poll(&world, &begun, 200).await, "status"), "pending");
+    assert_eq!(asked_github(&world), before + 1);
     assert_eq!(text(&poll(&world, &begun, 200).await, "status"), "slow_down");
     world.end().await;
 }
@@ -144,7 +145,7 @@ async fn what_the_app_does_not_allow_is_said() {
     world.app.disable_device_flow();
     let refused = post(&world, "/api/v1/device", json!({}), 503).await;
     assert_eq!(text(&refused, "error"), "device_flow_disabled");
-    insta::assert_snapshot!(text(&refused, "message"), @"");
+    insta::assert_snapshot!(text(&refused, "message"), @"Logging in from a terminal is switched off. Whoever owns the App ticks “Enable Device Flow” in its settings on GitHub.");
     world.end().await;
 
     let world = World::new().await;
