@@ -100,7 +100,7 @@ async fn wait_for(server: &Server, begun: &Begun) -> Result<Done, Failure> {
         match asked {
             Ok(Progress::Done(done)) => return Ok(done),
             Ok(Progress::Pending { interval: next } | Progress::SlowDown { interval: next }) => {
-                interval = next
+                interval = next;
             }
             // A network that comes and goes ends no login.
             Err(failure) if failure.may_pass() && Instant::now() < end => {

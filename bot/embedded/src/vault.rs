@@ -42,6 +42,7 @@ pub(crate) struct Opened {
 }
 
 /// A row, unopened.
+#[expect(clippy::struct_field_names, reason = "it is what was sealed")]
 pub(crate) struct Sealed {
     pub(crate) user: UserId,
     pub(crate) version: Version,

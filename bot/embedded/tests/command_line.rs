@@ -1,5 +1,7 @@
 //! The command line as a newcomer meets it: the right use, the wrong flag, the missing file, the bad value.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 

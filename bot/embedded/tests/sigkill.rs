@@ -1,5 +1,7 @@
 //! `kill -9` at any moment loses nothing that was acknowledged, and nothing is handled twice to completion.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{BufRead as _, BufReader};

@@ -42,13 +42,10 @@ impl Stage {
         let app = github.app("deputy").register();
         app.install_on(&acme);
 
-        let (folder, data) = match data {
-            Some(data) => (None, data),
-            None => {
-                let folder = tempfile::tempdir()?;
-                let data = folder.path().join("data");
-                (Some(folder), data)
-            }
+        let (folder, data) = if let Some(data) = data { (None, data) } else {
+            let folder = tempfile::tempdir()?;
+            let data = folder.path().join("data");
+            (Some(folder), data)
         };
         let config = Config {
             listen: "127.0.0.1:0".parse()?,

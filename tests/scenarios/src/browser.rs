@@ -87,7 +87,7 @@ pub async fn ask(
 ) -> (u16, Value) {
     let mut head = String::new();
     if let Some(session) = session {
-        head.push_str(&format!("Authorization: Bearer {session}\r\n"));
+        head.extend(["Authorization: Bearer ", session, "\r\n"]);
     }
     if body.is_some() {
         head.push_str("Content-Type: application/json\r\n");

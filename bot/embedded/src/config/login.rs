@@ -29,6 +29,7 @@ impl LoginConfig {
 
 impl Source<'_> {
     /// `Some(None)` where nobody set it up, `None` where a problem was noted.
+    #[expect(clippy::option_option, reason = "whether it can be read, and whether it is there")]
     pub(super) fn login(&mut self, listen: Option<SocketAddr>) -> Option<Option<LoginConfig>> {
         const KEY: &str = "github.client_secret_file";
         let had = self.problems();

@@ -75,10 +75,7 @@ pub(super) async fn begin(
     asking: Result<Query<Asking>, QueryRejection>,
     headers: HeaderMap,
 ) -> Response {
-    let asking = match asking {
-        Ok(Query(asking)) => asking,
-        Err(_) => return page::trouble(&Trouble::Malformed, LOGIN_PATH),
-    };
+    let Ok(Query(asking)) = asking else { return page::trouble(&Trouble::Malformed, LOGIN_PATH) };
     match auth.begin(asking, &headers).await {
         Ok(response) => response,
         Err(trouble) => page::trouble(&trouble, LOGIN_PATH),
