@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, CommentId, InstallationId, Number, RepositoryId, UserId};
 
@@ -48,8 +49,8 @@ pub enum CommentAction {
     Edited,
 }
 
-/// A repository as a payload names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A repository as a payload names it. Stores keep it as JSON for an hour or so: a field that is renamed is another field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository<'a> {
     /// Stable over renames.
     pub id: RepositoryId,
@@ -78,8 +79,8 @@ pub struct Account<'a> {
     pub is_human: bool,
 }
 
-/// Where a comment stands, with the ids that replies and reactions need.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a comment stands, with the ids that replies and reactions need. Stores keep it as JSON, too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place<'a> {
     /// An issue: its own text, or a comment on it.
     Issue {
@@ -130,7 +131,7 @@ pub enum Place<'a> {
 }
 
 /// A comment on a discussion.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiscussionComment<'a> {
     /// The comment.
     pub comment: CommentId,

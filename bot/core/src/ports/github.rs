@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::comment::{Comment, Place, Repository};
 use crate::ids::{InstallationId, UserId};
@@ -70,7 +71,7 @@ pub enum Acting {
 }
 
 /// A comment that was made, by the ids that editing it needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostedComment {
     /// The kind of place, which decides the endpoint that edits it.
     pub place: Place<'static>,

@@ -10,8 +10,15 @@ mod dead_letters;
 mod failure;
 mod github;
 mod inbox;
+mod keys;
+mod nonces;
+mod oauth;
 mod once;
 mod payloads;
+mod sessions;
+mod user_tokens;
+mod vault;
+mod waiting;
 
 pub use app_signer::{AppSigner, AppSignerError};
 pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Page};
@@ -20,5 +27,18 @@ pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, D
 pub use failure::Permanent;
 pub use github::{Acting, GitHub, GitHubError, PostedComment, Reaction};
 pub use inbox::{Accepted, Inbox, InboxError};
+pub use keys::{KeyId, KeyInfo, Keys, KeysError, WrappedKey};
+pub use nonces::{NONCE_LIFETIME, Nonces, NoncesError, Purpose};
+pub use oauth::{Authorize, DeviceCode, DevicePoll, OAuth, OAuthError, Tokens, Viewer};
 pub use once::{Begin, Lease, Once, OnceError, OnceKey};
 pub use payloads::{PayloadError, Payloads};
+pub use sessions::{LAST_USED_RESOLUTION, Session, SessionId, Sessions, SessionsError};
+pub use user_tokens::{NeedsLogin, UserTokenError, UserTokens};
+pub use vault::{
+    Expected, Grant, LeaseId, ListedGrant, Put, RefreshLease, Rewrapped, StoredGrant, Tampering, Vault,
+    VaultError, Version,
+};
+pub use waiting::{
+    ASKING, Ask, Prompt, PromptId, PromptKey, Released, WAITING_LIFETIME, Waiting, WaitingCommand,
+    WaitingError,
+};
