@@ -13,6 +13,8 @@ pub mod event_handler;
 pub mod grants;
 pub mod ids;
 pub mod language;
+pub mod login;
+pub mod logins;
 pub mod permission;
 pub mod ports;
 pub mod vault;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use deputy_core::authorization::MembershipAndPermission;
+use deputy_core::authorization::Authority;
 use deputy_core::command::About;
 use deputy_core::delivery::Delivery;
 use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError};
@@ -157,7 +157,9 @@ fn deputy(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Resu
         commands: COMMANDS,
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
-        authorizer: Arc::new(MembershipAndPermission::new(Arc::clone(&github))),
+        authorizer: Arc::new(Authority::new(Arc::clone(&github), None, Arc::clone(&clock))),
+        logins: None,
+        archive: Arc::new(store.clone()),
         once: Arc::new(store.clone()),
         github,
         clock,
