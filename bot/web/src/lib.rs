@@ -1,11 +1,14 @@
-//! Everything that arrives over HTTP: GitHub's deliveries, health, and the server loop that carries them.
+//! Everything that arrives over HTTP: GitHub's deliveries, people logging in, health, and the server loop that
+//! carries them.
 //!
 //! [`App`] is what a request meets: secrets, inbox, limits, counters. [`router`] puts it behind axum, for
 //! tests and for homes that bring their own server. [`Server`] is ours: it takes the same router, but a
 //! delivery goes past it, straight from the connection to [`App`], because that path alone has to be fast.
 
 mod answer;
+pub mod api;
 mod app;
+pub mod auth;
 mod body;
 mod connection;
 mod counters;

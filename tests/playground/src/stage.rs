@@ -61,6 +61,7 @@ impl Stage {
                 issuer: app.client_id(),
                 private_key: app.private_key().into(),
             },
+            login: None,
             webhook_secrets: vec![app.webhook_secret().into()],
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },
         };

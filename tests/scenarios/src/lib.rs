@@ -118,6 +118,7 @@ impl World {
                 issuer: self.app.client_id(),
                 private_key: self.app.private_key().into(),
             },
+            login: None,
             webhook_secrets: vec![self.app.webhook_secret().into()],
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },
         }

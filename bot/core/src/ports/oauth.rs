@@ -41,6 +41,9 @@ pub trait OAuth: Send + Sync {
 
     /// Ends a person's whole authorization of the App, with every token it has. Idempotent.
     async fn revoke(&self, access_token: &SecretString) -> Result<(), GitHubError>;
+
+    /// Ends this token alone, where it is not to be kept; the person's other ones live on. Idempotent.
+    async fn revoke_token(&self, access_token: &SecretString) -> Result<(), GitHubError>;
 }
 
 /// What GitHub hands out: the tokens and how long they live.
@@ -150,4 +153,28 @@ pub enum OAuthError {
     /// GitHub could not be asked.
     #[error(transparent)]
     GitHub(#[from] GitHubError),
+}
+
+impl OAuthError {
+    /// What one of GitHub's `error` codes means, from an answer or from a callback's address.
+    pub fn from_code(code: &str) -> Self {
+        match code {
+            "bad_verification_code" | "incorrect_device_code" => Self::BadCode,
+            "bad_refresh_token" => Self::BadRefreshToken,
+            "authorization_pending" => Self::Pending,
+            // Five seconds more than the five that it begins with; an answer that names another time has its own.
+            "slow_down" => Self::SlowDown(TimeDelta::seconds(10)),
+            // GitHub's pages name it both ways.
+            "expired_token" | "token_expired" => Self::Expired,
+            "access_denied" => Self::Denied,
+            "device_flow_disabled" => Self::DeviceFlowDisabled,
+            "incorrect_client_credentials" => Self::BadClient,
+            "redirect_uri_mismatch" => Self::RedirectMismatch,
+            "unverified_user_email" => Self::UnverifiedEmail,
+            "application_suspended" => Self::AppSuspended,
+            _ => Self::Other(
+                code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect(),
+            ),
+        }
+    }
 }

@@ -79,6 +79,13 @@ fn describe(config: &Config) -> serde_json::Value {
         "dedup": format!("{} hours", config.dedup.as_secs() / 3_600),
         "github": config.github.url,
         "app": config.github.issuer,
+        "login": config.login.as_ref().map_or_else(
+            || "off: nobody can log in without the App's client secret".to_owned(),
+            |login| match &login.public_url {
+                Some(url) => format!("at {}", url.as_str()),
+                None => format!("at http://{}", config.listen),
+            },
+        ),
         "webhook secrets": config.webhook_secrets.len(),
         "log": format!("{}, {}", config.log.filter, match config.log.format {
             LogFormat::Human => "human",

@@ -22,6 +22,14 @@ pub const FIELDS: &[Field] = &[
         meaning: "Address and port to listen on. Put a TLS proxy in front before you leave loopback.",
     },
     Field {
+        key: "public_url",
+        variable: "DEPUTY_PUBLIC_URL",
+        default: None,
+        meaning: "Where people reach this server, such as https://deputy.example.com: login links lead there, and \
+                  its /auth/callback must be among the App's callback URLs. Without it the address it listens on, if \
+                  that is loopback.",
+    },
+    Field {
         key: "mention",
         variable: "DEPUTY_MENTION",
         default: Some("deputy"),
@@ -55,7 +63,7 @@ pub const FIELDS: &[Field] = &[
         key: "github.client_id",
         variable: "DEPUTY_GITHUB_CLIENT_ID",
         default: None,
-        meaning: "The App's client id, from its settings page. This or app_id.",
+        meaning: "The App's client id, from its settings page. This or app_id; people can log in only with this.",
     },
     Field {
         key: "github.app_id",
@@ -68,6 +76,13 @@ pub const FIELDS: &[Field] = &[
         variable: "DEPUTY_GITHUB_PRIVATE_KEY_FILE",
         default: None,
         meaning: "The App's private key, the PEM file that GitHub made. Or DEPUTY_GITHUB_PRIVATE_KEY, the PEM itself.",
+    },
+    Field {
+        key: "github.client_secret_file",
+        variable: "DEPUTY_GITHUB_CLIENT_SECRET_FILE",
+        default: None,
+        meaning: "The App's client secret, with which people can log in. Or DEPUTY_GITHUB_CLIENT_SECRET, the secret \
+                  itself.",
     },
     Field {
         key: "github.webhook_secret_files",
@@ -92,6 +107,7 @@ pub const FIELDS: &[Field] = &[
 
 /// Variables that hold a secret itself, so the file has no key for them.
 pub(super) const PRIVATE_KEY_VARIABLE: &str = "DEPUTY_GITHUB_PRIVATE_KEY";
+pub(super) const CLIENT_SECRET_VARIABLE: &str = "DEPUTY_GITHUB_CLIENT_SECRET";
 pub(super) const WEBHOOK_SECRETS_VARIABLE: &str = "DEPUTY_WEBHOOK_SECRETS";
 
 pub(super) fn field(key: &str) -> &'static Field {

@@ -3,6 +3,7 @@
 //! Every problem is found in one go, and says where it is and how to mend it.
 
 mod fields;
+mod login;
 mod secrets;
 mod source;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 pub use self::fields::{FIELDS, Field};
+pub use self::login::LoginConfig;
 use self::source::Source;
 pub use self::source::{Environment, Problem};
 
@@ -31,6 +33,8 @@ pub struct Config {
     pub dedup: Duration,
     /// GitHub and the App.
     pub github: GitHubConfig,
+    /// Logging in; `None` where nobody can.
+    pub login: Option<LoginConfig>,
     /// Any of these may have signed a delivery, so that one can be replaced without losing any.
     pub webhook_secrets: Vec<SecretString>,
     /// What to log, and how.
@@ -91,6 +95,7 @@ impl Config {
             );
         }
         let github = source.github();
+        let login = source.login(listen);
         let webhook_secrets = source.webhook_secrets();
         let filter = source.checked("log.filter", check_filter);
         let format = source.checked("log.format", |text| match text {
@@ -107,6 +112,7 @@ impl Config {
                 archive: Duration::from_secs(u64::from(archive_days?) * 86_400),
                 dedup: Duration::from_secs(u64::from(dedup_hours?) * 3_600),
                 github: github?,
+                login: login?,
                 webhook_secrets: webhook_secrets?,
                 log: LogConfig { filter: filter?, format: format? },
             })

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::fields::{FIELDS, PRIVATE_KEY_VARIABLE, WEBHOOK_SECRETS_VARIABLE, field};
+use super::fields::{CLIENT_SECRET_VARIABLE, FIELDS, PRIVATE_KEY_VARIABLE, WEBHOOK_SECRETS_VARIABLE, field};
 
 /// How to read an environment variable; tests bring their own.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -77,6 +77,11 @@ impl<'a> Source<'a> {
     /// Ends reading: all problems, if there are any.
     pub(super) fn finish(self) -> Result<(), Vec<Problem>> {
         if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
+    }
+
+    /// How many problems were noted so far.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.len()
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<String> {
@@ -176,6 +181,10 @@ impl<'a> Source<'a> {
                 "github.webhook_secret" | "github.webhook_secrets" | "webhook_secret" => format!(
                     "secrets do not belong in this file: name files in github.webhook_secret_files, or set \
                      {WEBHOOK_SECRETS_VARIABLE}"
+                ),
+                "github.client_secret" | "client_secret" => format!(
+                    "secrets do not belong in this file: name a file in github.client_secret_file, or set \
+                     {CLIENT_SECRET_VARIABLE}"
                 ),
                 "github.private_key" | "private_key" => format!(
                     "secrets do not belong in this file: name the PEM in github.private_key_file, or set \

@@ -131,3 +131,43 @@ fn a_config_does_not_show_its_secrets() {
     let shown = format!("{:?}", load(Some(WHOLE), &[]).unwrap());
     assert!(!shown.contains(SECRET) && !shown.contains("not a real one"), "{shown}");
 }
+
+const LOGIN: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn people_can_log_in_with_a_client_secret() {
+    assert!(load(Some(WHOLE), &[]).unwrap().login.is_none());
+    let login = |variables: &[(&str, &str)]| load(Some(WHOLE), variables).unwrap().login.unwrap();
+    let secret = ("DEPUTY_GITHUB_CLIENT_SECRET", LOGIN);
+    let local = login(&[secret]);
+    assert_eq!(local.client_id, "Iv1.0123456789abcdef");
+    assert_eq!(local.public_url("127.0.0.1:9000".parse().unwrap()).as_str(), "http://127.0.0.1:9000");
+    assert_eq!(local.public_url("[::1]:9000".parse().unwrap()).as_str(), "http://[::1]:9000");
+    let public = login(&[secret, ("DEPUTY_PUBLIC_URL", "https://deputy.example/"), ("DEPUTY_LISTEN", "0.0.0.0:80")]);
+    assert_eq!(public.public_url("0.0.0.0:80".parse().unwrap()).as_str(), "https://deputy.example");
+    assert!(!format!("{public:?}").contains(LOGIN));
+}
+
+#[test]
+fn half_of_what_logging_in_needs_is_a_problem() {
+    let problems = |toml: &str, variables: &[(&str, &str)]| shown(&load(Some(toml), variables).unwrap_err());
+    let secret = ("DEPUTY_GITHUB_CLIENT_SECRET", LOGIN);
+    insta::assert_snapshot!(problems(WHOLE, &[("DEPUTY_PUBLIC_URL", "https://deputy.example")]), @"
+    deputy.toml: github.client_secret_file: is missing, and public_url says that people are to log in
+      hint: generate a client secret on the App's settings page and put it in a file, or leave public_url out
+    ");
+    insta::assert_snapshot!(problems(&WHOLE.replace("client_id = \"Iv1.0123456789abcdef\"", "app_id = 42"), &[secret]), @"
+    deputy.toml: github.client_id: is missing: with an app_id alone nobody can log in
+      hint: copy the client id from the App's settings page on GitHub; app_id can go
+    ");
+    insta::assert_snapshot!(problems(WHOLE, &[secret, ("DEPUTY_LISTEN", "0.0.0.0:80")]), @"
+    deputy.toml: public_url: is missing, and the address to listen on is not what people type
+      hint: give the address that people reach this server at, such as https://deputy.example.com
+    ");
+    let found = problems(WHOLE, &[secret, ("DEPUTY_PUBLIC_URL", "http://deputy.example")]);
+    assert!(found.starts_with("DEPUTY_PUBLIC_URL: is not https"), "{found}");
+    let found = problems(WHOLE, &[("DEPUTY_GITHUB_CLIENT_SECRET", "client_secret = x")]);
+    assert!(found.contains("is not a client secret") && !found.contains("= x"), "{found}");
+    let found = problems(&format!("{WHOLE}client_secret = \"x\""), &[]);
+    assert!(found.contains("secrets do not belong in this file"), "{found}");
+}

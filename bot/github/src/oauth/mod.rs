@@ -5,90 +5,25 @@
 
 mod answers;
 mod pkce;
+mod port;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use deputy_core::ids::{RepositoryId, UserId};
 use deputy_core::ports::GitHubError;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-pub use answers::OAuthError;
+pub use deputy_core::ports::{Authorize, DeviceCode, DevicePoll, OAuthError, Tokens, Viewer};
 pub use pkce::Verifier;
 
 use crate::client::{Answer, Call, Client, Identity, Path, encode};
 use answers::Described;
 
-/// What a person granted: the tokens and how long they live.
-#[derive(Debug, Clone)]
-pub struct Grant {
-    /// Acts for the person, within what both they and the App may do.
-    pub access_token: SecretString,
-    /// Eight hours from its making; `None` where the App opted out of expiry.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// Gets the next pair, once. `None` where access tokens do not expire.
-    pub refresh_token: Option<SecretString>,
-    /// About six months from its making.
-    pub refresh_expires_at: Option<DateTime<Utc>>,
-}
-
-/// Where to send a browser to log in.
-#[derive(Debug, Clone, Copy)]
-pub struct Authorize<'a> {
-    /// One of the App's callback URLs.
-    pub redirect_uri: &'a str,
-    /// Single use; GitHub only carries it, checking it is ours.
-    pub state: &'a str,
-    /// What the code will be exchanged with.
-    pub verifier: &'a Verifier,
-    /// The account to suggest, where somebody in particular was asked.
-    pub login: Option<&'a str>,
-}
-
-/// A device flow that has begun: what the person is told, and what we poll with.
-#[derive(Debug, Clone)]
-pub struct DeviceCode {
-    /// Polls with this. Secret: whoever has it gets the token.
-    pub device_code: SecretString,
-    /// What the person types, such as `WDJB-MJHT`.
-    pub user_code: String,
-    /// Where they type it.
-    pub verification_uri: String,
-    /// When it is too late; 15 minutes from the start.
-    pub expires_at: DateTime<Utc>,
-    /// The least time between polls.
-    pub interval: TimeDelta,
-}
-
-/// Where a device flow stands.
-#[derive(Debug, Clone)]
-pub enum DevicePoll {
-    /// They agreed.
-    Granted(Grant),
-    /// They have not typed the code yet: poll again after the interval.
-    Pending,
-    /// We polled too fast: from now on, wait this long between polls.
-    SlowDown(TimeDelta),
-    /// Too late: begin anew.
-    Expired,
-    /// They said no.
-    Denied,
-}
-
-/// A person, by their own token.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Viewer {
-    /// Stable over renames.
-    #[serde(deserialize_with = "user_id")]
-    pub id: UserId,
-    /// The name shown.
-    pub login: String,
-}
-
 impl Client {
     /// The page where a person agrees that Deputy acts for them.
     pub fn authorize_url(&self, authorize: &Authorize<'_>) -> Result<String, GitHubError> {
-        let challenge = authorize.verifier.challenge();
+        let challenge = pkce::challenge(authorize.verifier);
         let mut url = format!("{}/login/oauth/authorize", self.config().site);
         let fields = [
             ("client_id", Some(self.oauth_client()?.id.as_str())),
@@ -114,9 +49,9 @@ impl Client {
         &self,
         code: &SecretString,
         redirect_uri: &str,
-        verifier: &Verifier,
+        verifier: &SecretString,
         repository: Option<RepositoryId>,
-    ) -> Result<Grant, OAuthError> {
+    ) -> Result<Tokens, OAuthError> {
         let repository = repository.map(|id| id.to_string());
         let mut fields = vec![
             ("code", code.expose_secret()),
@@ -129,7 +64,7 @@ impl Client {
 
     /// Exchanges a refresh token for the next pair. From then on neither it nor its access token is valid:
     /// store the new pair before using it. [`GitHubError::Unavailable`] leaves open whether that happened.
-    pub async fn refresh_grant(&self, refresh_token: &SecretString) -> Result<Grant, OAuthError> {
+    pub async fn refresh_grant(&self, refresh_token: &SecretString) -> Result<Tokens, OAuthError> {
         let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose_secret())];
         self.ask_for_grant(&fields).await
     }
@@ -179,20 +114,21 @@ impl Client {
 
     /// Whose token it is: `GET /user`.
     pub async fn viewer(&self, access_token: &SecretString) -> Result<Viewer, GitHubError> {
-        self.send_as(access_token, Call::get(Path::new(["user"])?)).await?.json()
+        let answer = self.send_as(access_token, Call::get(Path::new(["user"])?)).await?;
+        Ok(answer.json::<Person>()?.into())
     }
 
     /// Whether GitHub still honours a token of this App's, and whose it is.
     pub async fn check_token(&self, access_token: &SecretString) -> Result<Option<Viewer>, GitHubError> {
         #[derive(Deserialize)]
         struct Checked {
-            user: Option<Viewer>,
+            user: Option<Person>,
         }
         let path = Path::new(["applications", &self.oauth_client()?.id, "token"])?;
         let body = json!({"access_token": access_token.expose_secret()});
         let call = Call::post(path).idempotent().json(&body)?;
         match self.send(Identity::OAuthClient, call).await {
-            Ok(answer) => Ok(answer.json::<Checked>()?.user),
+            Ok(answer) => Ok(answer.json::<Checked>()?.user.map(Viewer::from)),
             Err(GitHubError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
@@ -209,7 +145,17 @@ impl Client {
         }
     }
 
-    async fn ask_for_grant(&self, fields: &[(&str, &str)]) -> Result<Grant, OAuthError> {
+    /// Ends one token of a person's; their others live on. Idempotent.
+    pub async fn revoke_token(&self, access_token: &SecretString) -> Result<(), GitHubError> {
+        let path = Path::new(["applications", &self.oauth_client()?.id, "token"])?;
+        let call = Call::delete(path).json(&json!({"access_token": access_token.expose_secret()}))?;
+        match self.send(Identity::OAuthClient, call).await {
+            Ok(_) | Err(GitHubError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn ask_for_grant(&self, fields: &[(&str, &str)]) -> Result<Tokens, OAuthError> {
         #[derive(Deserialize)]
         struct Granted {
             access_token: SecretString,
@@ -225,7 +171,7 @@ impl Client {
         let call = Call::form("/login/oauth/access_token", &all);
         let granted: Granted = understood(&self.send(Identity::Anonymous, call).await?)?;
         let after = |seconds: Option<u32>| seconds.map(|seconds| now + TimeDelta::seconds(seconds.into()));
-        Ok(Grant {
+        Ok(Tokens {
             access_token: granted.access_token,
             expires_at: after(granted.expires_in),
             refresh_token: granted.refresh_token,
@@ -236,10 +182,24 @@ impl Client {
 
 /// The answer, unless it describes an error.
 fn understood<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, OAuthError> {
-    match serde_json::from_slice::<Described>(&answer.body) {
-        Ok(Described { error: Some(code), interval, .. }) => Err(OAuthError::of(&code, interval)),
-        _ if answer.status.is_success() => Ok(answer.json()?),
-        _ => Err(OAuthError::Other(format!("HTTP {}", answer.status.as_u16()))),
+    match serde_json::from_slice::<Described>(&answer.body).ok().and_then(Described::into_error) {
+        Some(error) => Err(error),
+        None if answer.status.is_success() => Ok(answer.json()?),
+        None => Err(OAuthError::Other(format!("HTTP {}", answer.status.as_u16()))),
+    }
+}
+
+/// A person, as far as we ask.
+#[derive(Deserialize)]
+struct Person {
+    #[serde(deserialize_with = "user_id")]
+    id: UserId,
+    login: String,
+}
+
+impl From<Person> for Viewer {
+    fn from(Person { id, login }: Person) -> Self {
+        Self { id, login }
     }
 }
 

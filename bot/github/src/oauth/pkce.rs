@@ -29,10 +29,15 @@ impl Verifier {
         Self(text)
     }
 
-    /// What GitHub is shown beforehand: the verifier's SHA-256, base64url (method `S256`).
-    pub fn challenge(&self) -> String {
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, self.0.expose_secret().as_bytes()))
+    /// The verifier, to authorize and exchange with.
+    pub fn secret(&self) -> &SecretString {
+        &self.0
     }
+}
+
+/// What GitHub is shown beforehand: the verifier's SHA-256, base64url (method `S256`).
+pub(super) fn challenge(verifier: &SecretString) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.expose_secret().as_bytes()))
 }
 
 impl ExposeSecret<str> for Verifier {
@@ -49,7 +54,7 @@ mod tests {
     #[test]
     fn the_challenge_is_the_rfcs() {
         let verifier = Verifier::from_stored("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
-        assert_eq!(verifier.challenge(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned());
+        assert_eq!(challenge(verifier.secret()), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned());
     }
 
     #[test]

@@ -35,7 +35,7 @@ async fn the_page_to_agree_on_has_a_challenge_and_no_secret() {
     let authorize = Authorize {
         redirect_uri: "https://d.example/auth/callback?x=1",
         state: "s&t",
-        verifier: &verifier,
+        verifier: verifier.secret(),
         login: Some("ada"),
     };
     let url = world.client.authorize_url(&authorize).unwrap();
@@ -50,7 +50,7 @@ async fn the_page_to_agree_on_has_a_challenge_and_no_secret() {
 async fn a_code_becomes_a_grant() {
     let world = answering(200, granted()).await;
     let narrow = Some(RepositoryId(11));
-    let grant = world.client.exchange_code(&code(), "https://d/cb", &verifier(), narrow).await.unwrap();
+    let grant = world.client.exchange_code(&code(), "https://d/cb", verifier().secret(), narrow).await.unwrap();
     let now = world.clock.now();
     assert_eq!(grant.access_token.expose_secret(), "ghu_a");
     assert_eq!(grant.expires_at, Some(now + TimeDelta::hours(8)));

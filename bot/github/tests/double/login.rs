@@ -26,7 +26,7 @@ async fn world() -> World {
 impl World {
     /// Ada agrees in her browser; the code that comes back.
     fn agree(&self, verifier: &Verifier) -> SecretString {
-        let authorize = Authorize { redirect_uri: CALLBACK, state: "s+t/a=te", verifier, login: Some("ada") };
+        let authorize = Authorize { redirect_uri: CALLBACK, state: "s+t/a=te", verifier: verifier.secret(), login: Some("ada") };
         let back = self.ada.approve(&self.client.authorize_url(&authorize).unwrap());
         assert_eq!(parameter(&back, "state").as_deref(), Some("s%2Bt%2Fa%3Dte"), "{back}");
         parameter(&back, "code").unwrap().into()
@@ -40,13 +40,13 @@ async fn a_person_logs_in_refreshes_and_ends_it() {
     let verifier = Verifier::random().unwrap();
     let code = world.agree(&verifier);
     let other = Verifier::random().unwrap();
-    let stolen = client.exchange_code(&code, CALLBACK, &other, None).await.unwrap_err();
+    let stolen = client.exchange_code(&code, CALLBACK, other.secret(), None).await.unwrap_err();
     assert!(!matches!(stolen, OAuthError::GitHub(_)), "{stolen:?}");
 
     let code = world.agree(&verifier);
-    let grant = client.exchange_code(&code, CALLBACK, &verifier, None).await.unwrap();
+    let grant = client.exchange_code(&code, CALLBACK, verifier.secret(), None).await.unwrap();
     assert_eq!(client.viewer(&grant.access_token).await.unwrap().login, "ada");
-    let again = client.exchange_code(&code, CALLBACK, &verifier, None).await.unwrap_err();
+    let again = client.exchange_code(&code, CALLBACK, verifier.secret(), None).await.unwrap_err();
     assert!(matches!(again, OAuthError::BadCode), "{again:?}");
 
     let refresh_token = grant.refresh_token.unwrap();
@@ -67,9 +67,9 @@ async fn a_person_logs_in_refreshes_and_ends_it() {
 async fn a_person_who_does_not_agree_comes_back_with_an_error() {
     let world = world().await;
     let verifier = Verifier::random().unwrap();
-    let authorize = Authorize { redirect_uri: CALLBACK, state: "s", verifier: &verifier, login: None };
+    let authorize = Authorize { redirect_uri: CALLBACK, state: "s", verifier: verifier.secret(), login: None };
     let back = world.ada.deny(&world.client.authorize_url(&authorize).unwrap());
-    let error = OAuthError::from_callback(&parameter(&back, "error").unwrap());
+    let error = OAuthError::from_code(&parameter(&back, "error").unwrap());
     assert!(matches!(error, OAuthError::Denied), "{error:?}");
     world.end().await;
 }
