@@ -17,6 +17,7 @@ pub mod app;
 mod archive;
 pub mod cli;
 pub mod config;
+mod control;
 mod dead_letters;
 mod dedup;
 mod error;

@@ -117,6 +117,7 @@ impl World {
                 private_key: self.app.private_key().into(),
             },
             webhook_secrets: vec![self.app.webhook_secret().into()],
+            vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },
         }
     }

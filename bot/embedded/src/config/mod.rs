@@ -33,6 +33,8 @@ pub struct Config {
     pub github: GitHubConfig,
     /// Any of these may have signed a delivery, so that one can be replaced without losing any.
     pub webhook_secrets: Vec<SecretString>,
+    /// What seals the key ring, where it is sealed.
+    pub vault_passphrase: Option<SecretString>,
     /// What to log, and how.
     pub log: LogConfig,
 }
@@ -92,6 +94,7 @@ impl Config {
         }
         let github = source.github();
         let webhook_secrets = source.webhook_secrets();
+        let vault_passphrase = source.vault_passphrase();
         let filter = source.checked("log.filter", check_filter);
         let format = source.checked("log.format", |text| match text {
             "human" => Ok(LogFormat::Human),
@@ -108,6 +111,7 @@ impl Config {
                 dedup: Duration::from_secs(u64::from(dedup_hours?) * 3_600),
                 github: github?,
                 webhook_secrets: webhook_secrets?,
+                vault_passphrase,
                 log: LogConfig { filter: filter?, format: format? },
             })
         })();
