@@ -19,10 +19,11 @@ use deputy_handlers::{COMMANDS, EVENTS};
 use deputy_web::{Server, ServerConfig};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
-use crate::{Lane, Options as StoreOptions, Retry, Run, Store, Workers};
+use crate::control::Control;
+use crate::{Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -49,6 +50,9 @@ pub struct Running {
     server: JoinHandle<usize>,
     workers: Workers,
     sweeper: JoinHandle<()>,
+    vault: LocalVault,
+    /// Re-wrapping, and the control socket.
+    keeping: JoinSet<()>,
 }
 
 /// Opens the store, starts the handlers and then the receiver.
@@ -73,6 +77,7 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             .context("opening the store panicked")?
             .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
     };
+    let vault = open_vault(config, &store, Arc::clone(&clock)).await?;
     let deputy = Arc::new(deputy(config, &store, Arc::clone(&clock))?);
     let lanes = deputy.handlers().map(Lane::new).collect();
     let workers = Workers::start(&store, Arc::new(Handlers { deputy, tries }), lanes).await?;
@@ -88,9 +93,22 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         let store = store.clone();
         async move { store.keep_sweeping().await }
     });
+    let mut keeping = JoinSet::new();
+    keeping.spawn({
+        let vault = vault.clone();
+        async move { vault.keep_rewrapping().await }
+    });
+    match Control::listen(&config.data) {
+        Ok(control) => drop(keeping.spawn(control.serve(vault.clone()))),
+        // A path that is too long for a socket is no reason not to serve.
+        Err(error) => tracing::warn!(
+            %error,
+            "no control socket in the data folder: `deputy keys` works only while the server does not run"
+        ),
+    }
     let router = deputy_web::router(Arc::clone(&app));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
-    Ok(Running { address, store, stop, server, workers, sweeper })
+    Ok(Running { address, store, stop, server, workers, sweeper, vault, keeping })
 }
 
 impl Running {
@@ -104,8 +122,13 @@ impl Running {
         &self.store
     }
 
+    /// People's grants.
+    pub fn vault(&self) -> &LocalVault {
+        &self.vault
+    }
+
     /// Finishes the requests under way, then the handlers that run, and puts the store in order.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         // The receiver first: nothing new may come in while the handlers finish.
         match self.server.await {
@@ -118,8 +141,18 @@ impl Running {
             tracing::warn!(cut, "deliveries were still being handled; they are handled after the next start");
         }
         self.sweeper.abort();
+        self.keeping.shutdown().await;
         self.store.close().await;
     }
+}
+
+/// Opens the keys and the vault, in the folder that the store has locked.
+async fn open_vault(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Result<LocalVault> {
+    let (data, passphrase) = (config.data.clone(), config.vault_passphrase.clone());
+    let keys = tokio::task::spawn_blocking(move || LocalKeys::open(&data, passphrase.as_ref(), clock))
+        .await
+        .context("opening the key ring panicked")??;
+    LocalVault::open(store.clone(), Arc::new(keys)).await.context("cannot open the vault")
 }
 
 /// All words that people can use.

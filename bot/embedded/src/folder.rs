@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use secrecy::zeroize::Zeroizing;
+
 /// Why the folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -72,6 +74,54 @@ impl Folder {
         File::open(&self.path).and_then(|folder| folder.sync_all()).map_err(unusable(&self.path))?;
         Ok(path)
     }
+}
+
+/// A private file's bytes, which are wiped when dropped, and its permissions. `None` where there is none.
+pub(crate) fn read_private(path: &Path) -> io::Result<Option<(Zeroizing<Vec<u8>>, u32)>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    // Room for all of it and the byte that shows the end: a buffer that grows leaves copies behind.
+    let room = usize::try_from(metadata.len()).unwrap_or(0).saturating_add(1);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.read_to_end(&mut bytes)?;
+    Ok(Some((bytes, permissions(&metadata))))
+}
+
+/// Puts a private file in the place of the one before, so that a crash leaves either of them whole. When it returns,
+/// the new one is on the disk.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    // One that a crash left may be another's, or have other permissions.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = private_file(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&new, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn permissions(metadata: &fs::Metadata) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o777
+}
+
+#[cfg(not(unix))]
+fn permissions(_: &fs::Metadata) -> u32 {
+    0o600
 }
 
 fn unusable(path: &Path) -> impl FnOnce(io::Error) -> FolderError {

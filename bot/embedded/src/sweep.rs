@@ -30,6 +30,8 @@ pub struct Swept {
     pub records: u64,
     /// Deliveries that expired before they were handled, now dead letters.
     pub unhandled: u64,
+    /// Nonces and sessions.
+    pub logins: u64,
     /// Pages given back to the file system.
     pub pages: u64,
 }
@@ -39,6 +41,7 @@ impl Swept {
         self.segments += step.segments;
         self.records += step.records;
         self.unhandled += step.unhandled;
+        self.logins += step.logins;
         self.pages += step.pages;
     }
 }
@@ -106,6 +109,12 @@ fn step(connection: &Connection, shared: &Shared) -> rusqlite::Result<Swept> {
             "DELETE FROM once WHERE key IN (SELECT key FROM once WHERE expires_at < ? ORDER BY expires_at LIMIT ?)",
         )?
         .execute([now, RECORDS])? as u64;
+    for delete in [
+        "DELETE FROM nonce WHERE hash IN (SELECT hash FROM nonce WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+        "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+    ] {
+        swept.logins += connection.prepare_cached(delete)?.execute([now, RECORDS])? as u64;
+    }
     if swept == Swept::default() {
         swept.pages = shrink(connection)?;
     }

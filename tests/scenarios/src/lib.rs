@@ -120,6 +120,7 @@ impl World {
             },
             login: None,
             webhook_secrets: vec![self.app.webhook_secret().into()],
+            vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },
         }
     }

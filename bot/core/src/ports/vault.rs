@@ -62,9 +62,10 @@ pub trait Vault: Send + Sync {
     /// where somebody else holds it by now.
     async fn release_refresh(&self, user: UserId, lease: LeaseId) -> Result<(), VaultError>;
 
-    /// Brings up to `limit` grants that are not under the active key under it, without opening them. Call again
-    /// until nothing was left; it may run beside everything else, and in several processes.
-    async fn rewrap(&self, limit: usize) -> Result<Rewrapped, VaultError>;
+    /// Brings up to `limit` grants that are not under the active key under it, without opening them, by user id
+    /// from `after` on. Go on with [`Rewrapped::next`] until there is none; it may run beside everything else, and in
+    /// several processes.
+    async fn rewrap(&self, after: Option<UserId>, limit: usize) -> Result<Rewrapped, VaultError>;
 
     /// For operators: who has a grant, by user id from `after` on. Opens nothing.
     async fn list(&self, after: Option<UserId>, limit: usize) -> Result<Vec<ListedGrant>, VaultError>;
@@ -151,8 +152,8 @@ pub struct Rewrapped {
     pub done: usize,
     /// Grants whose data key does not unwrap any more: they were tampered with, or their key is lost. Skipped.
     pub failed: usize,
-    /// Whether more are left to be done.
-    pub more: bool,
+    /// Where to go on; `None` at the end.
+    pub next: Option<UserId>,
 }
 
 /// A grant, unopened.

@@ -1,0 +1,6 @@
+INSERT INTO user_grant VALUES (583231, 4, 'local-0011aabb', x'01', x'01', 1790000000000, NULL, 0);
+INSERT INTO nonce VALUES (zeroblob(32), x'01', 1790000600000);
+INSERT INTO session VALUES (1, zeroblob(32), 583231, 'octocat', 'laptop', 1790000000000, 1790000000000, 1792592000000);
+INSERT INTO prompt VALUES (1, 583231, '1296269#12', 7, '{}', NULL, zeroblob(20), 1790000120000, 1790000000000, 1790003600000);
+INSERT INTO waiting VALUES
+    (1, zeroblob(16), 0, 1, 583231, '1296269#12', 'deploy', 7, '{}', 'https://github.com/', 1790003600000, 0, 0);
