@@ -14,14 +14,18 @@
 //! [`World::end`] fails when something is still queued, when a dead letter lies around that the test did not
 //! expect, or when anything that went over the wire was not as GitHub describes it.
 
+pub mod browser;
+mod clock;
+mod logins;
 pub mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deputy_core::ports::{DeadLetter, DeadLetterQuery, DeadLetters as _};
 use deputy_embedded::Retry;
 use deputy_embedded::app::{self, Options, Running};
-use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat};
+use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat, LoginConfig};
 use github_double::{App, Double, Installation, Issue, Organization, Permission, Repository, User};
 use tempfile::TempDir;
 
@@ -46,6 +50,7 @@ pub struct World {
     pub app: App,
     /// Its installation on the organization.
     pub installation: Installation,
+    login: Option<LoginConfig>,
     deputy: Option<Running>,
     folder: TempDir,
 }
@@ -69,7 +74,7 @@ impl World {
         let app = github.app("deputy").register();
         let installation = app.install_on(&acme);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { github, acme, shop, ada, grace, mallory, app, installation, deputy: None, folder }
+        Self { github, acme, shop, ada, grace, mallory, app, installation, login: None, deputy: None, folder }
     }
 
     /// Starts Deputy on this world's data folder.
@@ -81,7 +86,7 @@ impl World {
         assert!(self.deputy.is_none(), "Deputy runs already");
         // Five tries as always, but none of them waits.
         let retry = Retry { waits: vec![Duration::ZERO; 4] };
-        let options = Options { retry, ..Options::default() };
+        let options = Options { retry, clock: Arc::new(clock::GitHubsClock(self.github.clock())) };
         let deputy = app::start(&self.config(), options).await.expect("Deputy starts");
         self.app.send_webhooks_to(&format!("http://{}/webhook", deputy.address()));
         self.deputy = Some(deputy);
@@ -118,7 +123,7 @@ impl World {
                 issuer: self.app.client_id(),
                 private_key: self.app.private_key().into(),
             },
-            login: None,
+            login: self.login.clone(),
             webhook_secrets: vec![self.app.webhook_secret().into()],
             vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },

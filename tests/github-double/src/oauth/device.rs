@@ -26,11 +26,12 @@ pub(super) fn start(state: &mut State, fields: &Fields) -> Value {
     let device_code = random::hex(&random::bytes(20));
     let letters: Vec<char> = random::bytes(8).iter().map(|byte| char::from(b'A' + byte % 26)).collect();
     let user_code: String = letters[..4].iter().chain(&['-']).chain(&letters[4..]).collect();
+    let interval = state.oauth.device_interval.unwrap_or(INTERVAL);
     let device = Device {
         app,
         user_code: user_code.clone(),
         expires_at: state.now() + TimeDelta::seconds(LIFE),
-        interval: INTERVAL,
+        interval,
         polled_at: None,
         decision: None,
     };
@@ -40,7 +41,7 @@ pub(super) fn start(state: &mut State, fields: &Fields) -> Value {
         "user_code": user_code,
         "verification_uri": format!("{}/login/device", state.urls.web),
         "expires_in": LIFE,
-        "interval": INTERVAL,
+        "interval": interval,
     })
 }
 

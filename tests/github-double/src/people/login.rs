@@ -77,6 +77,12 @@ impl App {
         self
     }
 
+    /// Lets devices poll this often, for tests of what waits in real time.
+    pub fn poll_devices_every(&self, seconds: u32) -> &Self {
+        self.hub.change(|state| state.oauth.device_interval = Some(seconds.into()));
+        self
+    }
+
     /// User tokens without end and without refresh tokens: what Apps can opt out to.
     pub fn disable_user_token_expiry(&self) -> &Self {
         self.hub.change(|state| state.app_mut(self.id).user_tokens_expire = false);

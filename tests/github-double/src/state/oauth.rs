@@ -25,6 +25,8 @@ pub(crate) struct OAuth {
     pub(crate) refresh_tokens: BTreeMap<String, RefreshToken>,
     /// Manifests agreed to, by the code that buys the App.
     pub(crate) manifests: BTreeMap<String, Manifest>,
+    /// Seconds between a device's polls at first, where a test is in a hurry.
+    pub(crate) device_interval: Option<i64>,
 }
 
 /// What the web flow's callback gets.
