@@ -7,9 +7,11 @@ use std::pin::Pin;
 
 use clap::ArgMatches;
 
+use crate::authorization::{Authorizer, RunsAs};
 use crate::comment::Comment;
 use crate::delivery::Delivery;
 use crate::language::{Definition, Vocabulary};
+use crate::logins::Logins;
 use crate::ports::{Acting, Clock, GitHub, GitHubError};
 
 /// A future that a command or an event handler returns: `Box::pin(async move { … })`.
@@ -19,6 +21,10 @@ pub type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct Command {
     /// Its words: name, arguments, help, and the permission it needs.
     pub definition: Definition,
+    /// With whose authority it runs: the person's, unless all it does is answer.
+    pub runs_as: RunsAs,
+    /// The team that it is kept for, by its slug in the organization that owns the repository.
+    pub team: Option<&'static str>,
     /// What it does once the person was found to be allowed to ask.
     pub run: for<'a> fn(&'a CommandContext<'a>) -> Running<'a, Result<Reply, CommandError>>,
 }
@@ -33,8 +39,14 @@ pub struct CommandContext<'a> {
     pub arguments: &'a ArgMatches,
     /// GitHub, to be used with [`acting`](Self::acting).
     pub github: &'a dyn GitHub,
-    /// As whom the command acts.
+    /// As whom the command acts: the person, or the App where it [runs as the App](RunsAs::App).
     pub acting: &'a Acting,
+    /// The App's installation here: for look-ups, and for what GitHub lets only Apps do.
+    pub installation: &'a Acting,
+    /// People's logins, where this Deputy has them.
+    pub logins: Option<&'a Logins>,
+    /// Forgets what was remembered of people who log out.
+    pub authorizer: &'a dyn Authorizer,
     /// What time it is.
     pub clock: &'a dyn Clock,
     /// All commands, for help.

@@ -62,6 +62,15 @@ pub struct Repository<'a> {
     pub owner_is_organization: bool,
 }
 
+impl Repository<'_> {
+    /// The same, borrowing nothing.
+    pub fn into_owned(self) -> Repository<'static> {
+        let Self { id, owner, name, owner_is_organization } = self;
+        let (owner, name) = (owner.into_owned().into(), name.into_owned().into());
+        Repository { id, owner, name, owner_is_organization }
+    }
+}
+
 impl fmt::Display for Repository<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)

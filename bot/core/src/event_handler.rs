@@ -2,10 +2,12 @@
 //!
 //! One reaction is one file in `handlers/src/events/` with one `pub static HANDLER: EventHandler`.
 
+use crate::authorization::Authorizer;
 use crate::command::Running;
 use crate::delivery::Delivery;
 use crate::ids::EventName;
-use crate::ports::{Clock, GitHub};
+use crate::logins::Logins;
+use crate::ports::{Clock, GitHub, Payloads};
 
 /// Which events a handler wants, and what it does with one.
 pub struct EventHandler {
@@ -53,6 +55,12 @@ pub struct EventContext<'a> {
     pub delivery: &'a Delivery,
     /// GitHub.
     pub github: &'a dyn GitHub,
+    /// GitHub's payload formats.
+    pub payloads: &'a dyn Payloads,
+    /// Whoever remembers who may do what, to be told of changes.
+    pub authorizer: &'a dyn Authorizer,
+    /// People's logins, where this Deputy has them.
+    pub logins: Option<&'a Logins>,
     /// What time it is.
     pub clock: &'a dyn Clock,
 }

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod ids;
 pub mod language;
 pub mod login;
+pub mod logins;
 pub mod permission;
 pub mod ports;
 pub mod vault;

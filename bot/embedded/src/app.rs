@@ -6,24 +6,27 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use deputy_core::authorization::MembershipAndPermission;
+use deputy_core::authorization::Authority;
 use deputy_core::command::About;
 use deputy_core::delivery::Delivery;
-use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError};
+use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError, Resumptions};
 use deputy_core::ids::EventName;
 use deputy_core::language::{Vocabulary, VocabularyError};
+use deputy_core::login::OnLogin;
+use deputy_core::logins::Logins;
 use deputy_core::ports::{AppSigner, Clock, GitHub, Permanent, SystemClock};
-use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
+use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient, UserTokens};
 use deputy_github::{GitHubPayloads, PemSigner, Secrets};
 use deputy_handlers::{COMMANDS, EVENTS};
 use deputy_web::{Server, ServerConfig};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
+use crate::control::Control;
 use crate::logins;
-use crate::{Lane, Options as StoreOptions, Retry, Run, Store, Workers};
+use crate::{Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +53,10 @@ pub struct Running {
     server: JoinHandle<usize>,
     workers: Workers,
     sweeper: JoinHandle<()>,
+    vault: LocalVault,
+    resumptions: Arc<Resumptions>,
+    /// Re-wrapping, the control socket, and what was left of logins.
+    keeping: JoinSet<()>,
 }
 
 /// Opens the store, starts the handlers and then the receiver.
@@ -74,15 +81,25 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             .context("opening the store panicked")?
             .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
     };
+    let vault = open_vault(config, &store, Arc::clone(&clock)).await?;
     let address = server.local_addr()?;
-    let github = Arc::new(github(config, Arc::clone(&clock))?);
-    let auth = match &config.login {
-        Some(login) => {
-            Some(logins::open(config, login.public_url(address), &store, &github, Arc::clone(&clock)).await?)
+    let public_url = config.login.as_ref().map(|login| login.public_url(address));
+    let logins = match &public_url {
+        Some(url) => {
+            let oauth = github(config, Arc::new(NoLogins), Arc::clone(&clock))?;
+            Some(Arc::new(logins::open(url, &store, &vault, oauth, &clock)))
         }
         None => None,
     };
-    let deputy = Arc::new(deputy(config, &store, github, Arc::clone(&clock))?);
+    let deputy = Arc::new(deputy(config, &store, logins.clone(), Arc::clone(&clock))?);
+    let resumptions = Arc::new(Resumptions::new(Arc::clone(&deputy)));
+    let pages = match (public_url, &logins) {
+        (Some(url), Some(logins)) => {
+            let on_login = Arc::clone(&resumptions) as Arc<dyn OnLogin>;
+            Some(logins::pages(config, url, logins, &store, (on_login, Arc::clone(&clock)))?)
+        }
+        _ => None,
+    };
     let lanes = deputy.handlers().map(Lane::new).collect();
     let workers = Workers::start(&store, Arc::new(Handlers { deputy, tries }), lanes).await?;
     let app = Arc::new(deputy_web::App::new(
@@ -96,11 +113,28 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         let store = store.clone();
         async move { store.keep_sweeping().await }
     });
+    let mut keeping = JoinSet::new();
+    keeping.spawn({
+        let resumptions = Arc::clone(&resumptions);
+        async move { resumptions.keep_sweeping().await }
+    });
+    keeping.spawn({
+        let vault = vault.clone();
+        async move { vault.keep_rewrapping().await }
+    });
+    match Control::listen(&config.data) {
+        Ok(control) => drop(keeping.spawn(control.serve(vault.clone()))),
+        // A path that is too long for a socket is no reason not to serve.
+        Err(error) => tracing::warn!(
+            %error,
+            "no control socket in the data folder: `deputy keys` works only while the server does not run"
+        ),
+    }
     let router = deputy_web::router(Arc::clone(&app))
-        .merge(deputy_web::auth::router(auth.clone()))
-        .merge(deputy_web::api::router(auth));
+        .merge(deputy_web::auth::router(pages.clone()))
+        .merge(deputy_web::api::router(pages));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
-    Ok(Running { address, store, stop, server, workers, sweeper })
+    Ok(Running { address, store, stop, server, workers, sweeper, vault, resumptions, keeping })
 }
 
 impl Running {
@@ -114,8 +148,18 @@ impl Running {
         &self.store
     }
 
+    /// People's grants.
+    pub fn vault(&self) -> &LocalVault {
+        &self.vault
+    }
+
+    /// What logins set in motion.
+    pub fn resumptions(&self) -> &Resumptions {
+        &self.resumptions
+    }
+
     /// Finishes the requests under way, then the handlers that run, and puts the store in order.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         // The receiver first: nothing new may come in while the handlers finish.
         match self.server.await {
@@ -127,9 +171,21 @@ impl Running {
         if cut > 0 {
             tracing::warn!(cut, "deliveries were still being handled; they are handled after the next start");
         }
+        // What does not end in time is found by the sweep after the next start.
+        let _ = tokio::time::timeout(PATIENCE, self.resumptions.finish()).await;
         self.sweeper.abort();
+        self.keeping.shutdown().await;
         self.store.close().await;
     }
+}
+
+/// Opens the keys and the vault, in the folder that the store has locked.
+async fn open_vault(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Result<LocalVault> {
+    let (data, passphrase) = (config.data.clone(), config.vault_passphrase.clone());
+    let keys = tokio::task::spawn_blocking(move || LocalKeys::open(&data, passphrase.as_ref(), clock))
+        .await
+        .context("opening the key ring panicked")??;
+    LocalVault::open(store.clone(), Arc::new(keys)).await.context("cannot open the vault")
 }
 
 /// All words that people can use.
@@ -153,28 +209,39 @@ pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
     Ok(Secrets::new(config.webhook_secrets.iter().map(|secret| secret.expose_secret().as_bytes()))?)
 }
 
-fn github(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
-    let oauth = config.login.as_ref().map(|login| OAuthClient {
-        id: login.client_id.clone(),
-        secret: login.client_secret.clone(),
-    });
+fn github(config: &Config, users: Arc<dyn UserTokens>, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
+    let oauth = config
+        .login
+        .as_ref()
+        .map(|login| OAuthClient { id: login.client_id.clone(), secret: login.client_secret.clone() });
     let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth };
-    Ok(Client::new(ClientConfig::new(&config.github.url)?, app, Arc::new(NoLogins), clock))
+    Ok(Client::new(ClientConfig::new(&config.github.url)?, app, users, clock))
 }
 
 fn deputy(
     config: &Config,
     store: &Store,
-    github: Arc<dyn GitHub>,
+    logins: Option<Arc<Logins>>,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Deputy> {
+    let users: Arc<dyn UserTokens> = match &logins {
+        Some(logins) => Arc::new(logins::Tokens(Arc::clone(&logins.grants))),
+        None => Arc::new(NoLogins),
+    };
+    let github: Arc<dyn GitHub> = Arc::new(github(config, users, Arc::clone(&clock))?);
     Ok(Deputy {
         about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         vocabulary: vocabulary(&config.mention)?,
         commands: COMMANDS,
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
-        authorizer: Arc::new(MembershipAndPermission::new(Arc::clone(&github))),
+        authorizer: Arc::new(Authority::new(
+            Arc::clone(&github),
+            logins.as_deref().map(Logins::check),
+            Arc::clone(&clock),
+        )),
+        logins,
+        archive: Arc::new(store.clone()),
         once: Arc::new(store.clone()),
         github,
         clock,

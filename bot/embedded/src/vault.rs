@@ -1,8 +1,8 @@
 //! People's grants: a sealed row a person, and the [`Anchor`] that the database cannot take back.
 //!
 //! One process owns the folder. Writes of one person follow each other; those of different persons share the
-//! writer's transactions. The refresh lease is in the row all the same: it outlives the process, and what holds it
-//! may.
+//! writer's transactions. Refresh leases are in the rows, as the port asks; opening the vault ends those of the last
+//! process, which cannot be at it any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +108,13 @@ impl LocalVault {
             );
             anchor.raise_floor(Version(newest.0.saturating_add(1)));
         }
+        // The folder is ours alone, so whoever held a refresh lease is gone.
+        store
+            .write(|connection| {
+                connection.execute("UPDATE user_grant SET lease = NULL WHERE lease IS NOT NULL", ())
+            })
+            .await
+            .map_err(unavailable)?;
         let vault = Self(Arc::new(Opened {
             store,
             keys,
@@ -271,16 +278,16 @@ impl Vault for LocalVault {
             .store
             .write(move |connection| {
                 let (user, now) = (user.0 as i64, shared.now());
-                let lease = shared.lease_token();
+                let lease = shared.lease_token() as u64;
                 let until = now.saturating_add(duration.as_millis() as i64);
                 let granted = connection
                     .prepare_cached(
                         "UPDATE user_grant SET lease = ?, lease_until = ?
                          WHERE user = ? AND version = ? AND (lease IS NULL OR lease_until <= ?)",
                     )?
-                    .execute([lease, until, user, version.0 as i64, now])?;
+                    .execute([lease as i64, until, user, version.0 as i64, now])?;
                 if granted == 1 {
-                    return Ok(RefreshLease::Granted(LeaseId(lease as u64)));
+                    return Ok(RefreshLease::Granted(LeaseId(lease)));
                 }
                 let held: Option<i64> = connection
                     .prepare_cached("SELECT lease_until FROM user_grant WHERE user = ? AND version = ?")?

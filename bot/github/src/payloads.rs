@@ -2,9 +2,10 @@
 
 use deputy_core::comment::Comment;
 use deputy_core::delivery::Delivery;
+use deputy_core::ids::UserId;
 use deputy_core::ports::{PayloadError, Payloads};
 
-use crate::payload::{MentionFinder, comment};
+use crate::payload::{MentionFinder, comment, sender};
 
 /// Reads comments, and skips without decoding the payloads that cannot hold the mention.
 #[derive(Debug)]
@@ -25,5 +26,9 @@ impl Payloads for GitHubPayloads {
             return Ok(None);
         }
         comment(&delivery.event, &delivery.body).map_err(|error| PayloadError(error.into()))
+    }
+
+    fn sender(&self, delivery: &Delivery) -> Result<Option<UserId>, PayloadError> {
+        sender(&delivery.body).map_err(|error| PayloadError(error.into()))
     }
 }

@@ -1,6 +1,7 @@
 //! `echo`: says back what it was told, which shows how a line was read.
 
 use clap::Arg;
+use deputy_core::authorization::RunsAs;
 use deputy_core::command::{Command, Reply};
 use deputy_core::language::{Definition, say};
 use deputy_core::permission::Permission;
@@ -27,6 +28,8 @@ pub static COMMAND: Command = Command {
             )
         },
     },
+    runs_as: RunsAs::Person,
+    team: None,
     run: |context| {
         Box::pin(async move {
             let words = context.arguments.get_many::<String>("words").into_iter().flatten();

@@ -1,6 +1,7 @@
 //! `help`: what there is to ask for, and how one command works.
 
 use clap::Arg;
+use deputy_core::authorization::RunsAs;
 use deputy_core::command::{Command, CommandError, Reply};
 use deputy_core::language::{Definition, Parsed};
 use deputy_core::permission::Permission;
@@ -17,6 +18,8 @@ pub static COMMAND: Command = Command {
             command.arg(Arg::new("command").num_args(0..).help("The command to explain, and its subcommand"))
         },
     },
+    runs_as: RunsAs::App,
+    team: None,
     run: |context| {
         Box::pin(async move {
             let words = context.arguments.get_many::<String>("command").into_iter().flatten();

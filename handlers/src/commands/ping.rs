@@ -1,6 +1,7 @@
 //! `ping`: whether Deputy is there, which version it is, and how long it took.
 
 use chrono::TimeDelta;
+use deputy_core::authorization::RunsAs;
 use deputy_core::command::{Command, CommandContext, Reply};
 use deputy_core::language::Definition;
 use deputy_core::permission::Permission;
@@ -15,6 +16,8 @@ pub static COMMAND: Command = Command {
         examples: &["ping"],
         arguments: |command| command,
     },
+    runs_as: RunsAs::App,
+    team: None,
     run: |context| Box::pin(async move { Ok(Reply::new(pong(context))) }),
 };
 

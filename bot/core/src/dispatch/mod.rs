@@ -2,19 +2,24 @@
 
 mod conversation;
 mod plan;
+mod prompt;
+mod resume;
+mod turn;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 pub use self::plan::{Ignored, Plan, plan};
+pub use self::resume::Resumptions;
 use crate::authorization::Authorizer;
 use crate::command::{About, Command};
 use crate::delivery::Delivery;
 use crate::event_handler::{Effects, EventContext, EventHandler, Events};
 use crate::ids::EventName;
 use crate::language::Vocabulary;
-use crate::ports::{Begin, Clock, GitHub, Lease, Once, OnceKey, Payloads};
+use crate::logins::Logins;
+use crate::ports::{Archive, Begin, Clock, GitHub, Lease, Once, OnceKey, Payloads};
 
 /// How long a handler may hold a delivery before another process may take it over.
 pub const LEASE: std::time::Duration = std::time::Duration::from_mins(15);
@@ -50,6 +55,11 @@ pub struct Deputy {
     pub payloads: Arc<dyn Payloads>,
     /// Who may ask for what.
     pub authorizer: Arc<dyn Authorizer>,
+    /// People's logins; `None` where they are not configured. Then only commands that
+    /// [run as the App](crate::authorization::RunsAs::App) do anything.
+    pub logins: Option<Arc<Logins>>,
+    /// Payloads of earlier deliveries, for the commands in them that waited.
+    pub archive: Arc<dyn Archive>,
     /// The record of what was done.
     pub once: Arc<dyn Once>,
     /// Time.
@@ -63,6 +73,15 @@ pub struct Attempt {
     pub number: u32,
     /// Whether a failure now is final, so that whoever waits should be told.
     pub is_last: bool,
+}
+
+/// How a run ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Complete: it never runs again.
+    Done,
+    /// It waits for its person to log in.
+    Waits,
 }
 
 /// Why a delivery was not handled.
@@ -113,38 +132,51 @@ impl Deputy {
             // comes back.
             return Err(HandlerError::Hopeless(anyhow::anyhow!("no handler is called `{handler}`")));
         };
-        let context = EventContext { delivery, github: &*self.github, clock: &*self.clock };
+        let context = EventContext {
+            delivery,
+            github: &*self.github,
+            payloads: &*self.payloads,
+            authorizer: &*self.authorizer,
+            logins: self.logins.as_deref(),
+            clock: &*self.clock,
+        };
         match handler.effects {
             Effects::None => (handler.run)(&context).await.map_err(HandlerError::Failed),
             Effects::Recorded => {
                 let key = OnceKey { handler: handler.name.to_owned(), delivery: delivery.id };
-                self.once(key, async |_| (handler.run)(&context).await.map_err(HandlerError::Failed)).await
+                let run = async |_: &Lease| {
+                    (handler.run)(&context).await.map(|()| Outcome::Done).map_err(HandlerError::Failed)
+                };
+                self.once(key, run).await.map(|_| ())
             }
         }
     }
 
     /// Runs `effect` unless it was done before, and records that it was.
+    ///
+    /// What waits is not recorded: it is to run again, under the same key, when what it waits for has come.
     async fn once(
         &self,
         key: OnceKey,
-        effect: impl AsyncFnOnce(&Lease) -> Result<(), HandlerError>,
-    ) -> Result<(), HandlerError> {
+        effect: impl AsyncFnOnce(&Lease) -> Result<Outcome, HandlerError>,
+    ) -> Result<Outcome, HandlerError> {
         let failed = |error: crate::ports::OnceError| HandlerError::Failed(error.into());
         let lease = match self.once.begin(&key, LEASE).await.map_err(failed)? {
-            Begin::Done => return Ok(()),
+            Begin::Done => return Ok(Outcome::Done),
             Begin::InProgress { until } => return Err(HandlerError::Busy { until }),
             Begin::Run(lease) => lease,
         };
-        if let Err(error) = effect(&lease).await {
+        let outcome = effect(&lease).await;
+        if !matches!(outcome, Ok(Outcome::Done)) {
             // Best effort: a key that is not released is free again when its lease ends.
             if let Err(release) = self.once.release(&key, &lease).await {
-                tracing::warn!(%key, error = %release, "a failed run keeps its lease until it ends");
+                tracing::warn!(%key, error = %release, "a run that is not complete keeps its lease until it ends");
             }
-            return Err(error);
+            return outcome;
         }
         if !self.once.finish(&key, &lease).await.map_err(failed)? {
             tracing::warn!(%key, "a run outlived its lease; another one has taken over");
         }
-        Ok(())
+        Ok(Outcome::Done)
     }
 }

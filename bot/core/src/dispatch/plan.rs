@@ -5,6 +5,10 @@ use std::fmt;
 use crate::comment::{Comment, CommentAction};
 use crate::language::{Line, Vocabulary};
 
+/// How everything that Deputy posts is marked, where GitHub does not show it. Somebody who copies it only makes
+/// their own comment one that asks for nothing.
+pub(super) const MARK: &str = "<!-- deputy:";
+
 /// What a comment asks for.
 #[derive(Debug)]
 pub enum Plan {
@@ -19,6 +23,9 @@ pub enum Plan {
 pub enum Ignored {
     /// A bot wrote or changed it, or an App did in somebody's name: bots must not talk each other into loops.
     NotAPerson,
+    /// It carries our own mark. What Deputy writes as a person comes back as that person's, and not every kind
+    /// of comment says that an App wrote it.
+    Ours,
     /// Somebody else changed it: triage rights must not be enough to speak for its author.
     EditedByAnother,
     /// It is addressed to nobody, or not to us.
@@ -31,6 +38,7 @@ impl fmt::Display for Ignored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAPerson => "written by a bot or an App",
+            Self::Ours => "one of our own replies",
             Self::EditedByAnother => "edited by somebody who is not its author",
             Self::NoCommand => "holds no command",
             Self::NothingAdded => "the edit adds no command",
@@ -42,6 +50,9 @@ impl fmt::Display for Ignored {
 pub fn plan(vocabulary: &Vocabulary, comment: &Comment<'_>) -> Plan {
     if !comment.author.is_human || !comment.sender.is_human || comment.via_app.is_some() {
         return Plan::Ignored(Ignored::NotAPerson);
+    }
+    if comment.body.contains(MARK) {
+        return Plan::Ignored(Ignored::Ours);
     }
     let (lines, none) = match comment.action {
         CommentAction::Created => (vocabulary.read(&comment.body), Ignored::NoCommand),

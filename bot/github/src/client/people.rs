@@ -40,11 +40,25 @@ impl Client {
         organization: &str,
         login: &str,
     ) -> Result<bool, GitHubError> {
+        self.active(identity, Path::new(["orgs", organization, "memberships", login])?).await
+    }
+
+    pub(super) async fn team_membership(
+        &self,
+        identity: Identity,
+        (organization, team): (&str, &str),
+        login: &str,
+    ) -> Result<bool, GitHubError> {
+        let path = ["orgs", organization, "teams", team, "memberships", login];
+        self.active(identity, Path::new(path)?).await
+    }
+
+    /// Whether there is a membership, accepted.
+    async fn active(&self, identity: Identity, path: Path) -> Result<bool, GitHubError> {
         #[derive(Deserialize)]
         struct Membership {
             state: String,
         }
-        let path = Path::new(["orgs", organization, "memberships", login])?;
         match self.send(identity, Call::get(path)).await {
             // `pending` is an invitation that nobody has accepted yet.
             Ok(answer) => Ok(answer.json::<Membership>()?.state == "active"),

@@ -50,6 +50,16 @@ impl GitHub for Client {
         self.membership(acting.into(), organization, login).await
     }
 
+    async fn is_team_member(
+        &self,
+        acting: &Acting,
+        organization: &str,
+        team: &str,
+        login: &str,
+    ) -> Result<bool, GitHubError> {
+        self.team_membership(acting.into(), (organization, team), login).await
+    }
+
     async fn permission(
         &self,
         acting: &Acting,

@@ -66,6 +66,12 @@ pub fn comment<'a>(event: &EventName, body: &'a [u8]) -> Result<Option<Comment<'
     }))
 }
 
+/// Who did what an event tells of, of whatever kind.
+pub fn sender(body: &[u8]) -> Result<Option<UserId>, DecodeError> {
+    let payload: Payload<'_> = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    Ok(payload.sender.and_then(|sender| sender.id).map(UserId))
+}
+
 /// The events that carry text, and with it where the text is.
 #[derive(Clone, Copy)]
 enum Source {
