@@ -47,7 +47,7 @@ pub(crate) struct Sealed {
     pub(crate) user: UserId,
     pub(crate) version: Version,
     pub(crate) wrapped: WrappedKey,
-    sealed: Vec<u8>,
+    grant: Vec<u8>,
 }
 
 impl Sealed {
@@ -58,7 +58,7 @@ impl Sealed {
             user: UserId(row.get::<_, i64>(0)? as u64),
             version: Version(row.get::<_, i64>(1)? as u64),
             wrapped: WrappedKey { key: KeyId(row.get(2)?), bytes: row.get(3)? },
-            sealed: row.get(4)?,
+            grant: row.get(4)?,
         })
     }
 
@@ -69,7 +69,7 @@ impl Sealed {
             Err(KeysError::Refused) => return Err(broken()),
             key => key?,
         };
-        open_grant(&key, self.user, self.version, &self.sealed).map_err(|_| broken())
+        open_grant(&key, self.user, self.version, &self.grant).map_err(|_| broken())
     }
 }
 
