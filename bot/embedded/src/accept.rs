@@ -10,20 +10,23 @@ use deputy_core::ports::Accepted;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::dedup::Dedup;
+use crate::door::Door;
 use crate::error::WriteError;
+use crate::lane::LEASE;
 use crate::segment::{Encoder, MAX_DELIVERIES, MAX_RAW_BYTES, id_at, raw_size};
-use crate::store::Subscriptions;
+use crate::store::Shared;
+use crate::work::{Claimed, WorkLease, bitmap};
 
 /// Events whose subscribers are remembered; GitHub knows about 75, and names are the sender's choice.
 const REMEMBERED_EVENTS: usize = 256;
 
 /// What the writer needs for accepting; its state is as of the last commit.
 pub(crate) struct Acceptor {
+    shared: Arc<Shared>,
     encoder: Encoder,
-    subscriptions: Arc<dyn Subscriptions>,
     /// Both empty out when a transaction fails: it may have been the one that wrote the handlers' ids.
-    subscribers: HashMap<EventName, Arc<[i64]>>,
-    handlers: HashMap<String, i64>,
+    subscribers: HashMap<EventName, Arc<[Subscriber]>>,
+    handlers: HashMap<String, Subscriber>,
     /// The number of the next delivery.
     next: u64,
 }
@@ -40,14 +43,49 @@ pub(crate) struct Acceptance {
 pub(crate) struct Written {
     pub(crate) id: u64,
     pub(crate) deliveries: Arc<[Delivery]>,
-    /// The handlers that got work.
-    pub(crate) lanes: Vec<i64>,
+    /// The handlers whose share waits in the queue.
+    pub(crate) queued: Vec<i64>,
+    /// The shares that are leased to a loop which had room for them.
+    pub(crate) promised: Vec<Promised>,
+}
+
+/// A share that goes straight to its handler's loop.
+pub(crate) struct Promised {
+    door: Arc<Door>,
+    /// `None` once it was handed over.
+    claimed: Option<Claimed>,
+}
+
+impl Promised {
+    /// The commit is through.
+    pub(crate) fn hand_over(mut self, deliveries: Arc<[Delivery]>) {
+        if let Some(claimed) = self.claimed.take() {
+            self.door.hand_over((claimed, deliveries));
+        }
+    }
+}
+
+impl Drop for Promised {
+    /// Whatever made the transaction fail, the loop must not wait for it for ever.
+    fn drop(&mut self) {
+        if let Some(claimed) = &self.claimed {
+            self.door.withdraw(claimed.items.len());
+        }
+    }
+}
+
+/// A handler that gets an event.
+#[derive(Clone)]
+struct Subscriber {
+    id: i64,
+    name: Arc<str>,
+    door: Arc<Door>,
 }
 
 impl Acceptor {
-    pub(crate) fn new(level: i32, subscriptions: Arc<dyn Subscriptions>) -> io::Result<Self> {
-        let encoder = Encoder::new(level)?;
-        Ok(Self { encoder, subscriptions, subscribers: HashMap::new(), handlers: HashMap::new(), next: 1 })
+    pub(crate) fn new(shared: Arc<Shared>) -> io::Result<Self> {
+        let encoder = Encoder::new(shared.options.compression_level)?;
+        Ok(Self { shared, encoder, subscribers: HashMap::new(), handlers: HashMap::new(), next: 1 })
     }
 
     /// Takes up where the database stands, after opening it.
@@ -66,20 +104,20 @@ impl Acceptor {
     pub(crate) fn accept(
         &mut self,
         connection: &Connection,
-        dedup: &RwLock<Dedup>,
         deliveries: Vec<Delivery>,
-        now: i64,
     ) -> Result<Acceptance, WriteError> {
         let mut acceptance = Acceptance {
             outcomes: Vec::with_capacity(deliveries.len()),
             segments: Vec::new(),
             next: self.next,
         };
+        let now = self.shared.now();
         let mut in_this_commit = HashSet::with_capacity(deliveries.len());
         let mut open: Vec<Delivery> = Vec::new();
         let mut open_bytes = 0;
         for delivery in deliveries {
-            if !in_this_commit.insert(delivery.id) || is_stored(connection, dedup, delivery.id)? {
+            if !in_this_commit.insert(delivery.id) || is_stored(connection, &self.shared.dedup, delivery.id)?
+            {
                 acceptance.outcomes.push(Accepted::Duplicate);
                 continue;
             }
@@ -100,12 +138,12 @@ impl Acceptor {
     }
 
     /// The commit is through: what it wrote is known from now on.
-    pub(crate) fn committed(&mut self, acceptance: &Acceptance, dedup: &RwLock<Dedup>) {
+    pub(crate) fn committed(&mut self, acceptance: &Acceptance) {
         self.next = acceptance.next;
         if acceptance.segments.is_empty() {
             return;
         }
-        let mut dedup = dedup.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut dedup = self.shared.dedup.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         for segment in &acceptance.segments {
             for (number, delivery) in (segment.id..).zip(segment.deliveries.iter()) {
                 dedup.insert(delivery.id, number, delivery.received_at.timestamp_millis());
@@ -139,63 +177,96 @@ impl Acceptor {
         connection
             .prepare_cached("INSERT INTO payload (segment, bytes) VALUES (?, ?)")?
             .execute(params![id as i64, self.encoder.payload])?;
-        let shares = self.shares(connection, &deliveries)?;
-        for (handler, todo) in &shares {
+        let mut written =
+            Written { id, deliveries: Arc::default(), queued: Vec::new(), promised: Vec::new() };
+        let until = now.saturating_add(LEASE.as_millis() as i64);
+        for share in self.shares(connection, &deliveries)? {
+            let handler = share.subscriber.id;
+            let lease = share.subscriber.door.promise(share.items.len()).then(|| self.shared.lease_token());
             connection
                 .prepare_cached(
-                    "INSERT INTO work (lane, due_at, handler, attempts, interrupted, segment, todo)
-                     VALUES (?1, ?2, ?1, 0, 0, ?3, ?4)",
+                    "INSERT INTO work (lane, due_at, lease, handler, attempts, interrupted, segment, todo)
+                     VALUES (?1, ?2, ?3, ?1, 0, 0, ?4, ?5)",
                 )?
-                .execute(params![handler, now, id as i64, todo])?;
+                .execute(params![
+                    handler,
+                    if lease.is_some() { until } else { now },
+                    lease,
+                    id as i64,
+                    bitmap(&share.items)
+                ])?;
+            match lease {
+                None => written.queued.push(handler),
+                Some(token) => {
+                    let claimed = Claimed {
+                        lease: WorkLease { row: connection.last_insert_rowid(), token },
+                        handler: share.subscriber.name,
+                        segment: id,
+                        items: share.items,
+                        attempt: 1,
+                        until,
+                    };
+                    written.promised.push(Promised { door: share.subscriber.door, claimed: Some(claimed) });
+                }
+            }
         }
-        let lanes = shares.into_iter().map(|(handler, _)| handler).collect();
         acceptance.next = id + deliveries.len() as u64;
-        acceptance.segments.push(Written { id, deliveries: deliveries.into(), lanes });
+        written.deliveries = deliveries.into();
+        acceptance.segments.push(written);
         Ok(())
     }
 
-    /// Per handler, which of the deliveries it gets, as a bitmap.
-    fn shares(
-        &mut self,
-        connection: &Connection,
-        deliveries: &[Delivery],
-    ) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
-        let mut shares: Vec<(i64, Vec<u8>)> = Vec::new();
+    /// Per handler, which of the deliveries it gets.
+    fn shares(&mut self, connection: &Connection, deliveries: &[Delivery]) -> rusqlite::Result<Vec<Share>> {
+        let mut shares: Vec<Share> = Vec::new();
         for (ordinal, delivery) in deliveries.iter().enumerate() {
-            let subscribers = self.subscribers(connection, &delivery.event)?;
-            for handler in subscribers.iter() {
-                let at = shares.iter().position(|(known, _)| known == handler).unwrap_or_else(|| {
-                    shares.push((*handler, vec![0; deliveries.len().div_ceil(8)]));
-                    shares.len() - 1
-                });
-                shares[at].1[ordinal / 8] |= 1 << (ordinal % 8);
+            for subscriber in self.subscribers(connection, &delivery.event)?.iter() {
+                let known = shares.iter_mut().find(|share| share.subscriber.id == subscriber.id);
+                match known {
+                    Some(share) => share.items.push(ordinal as u16),
+                    None => {
+                        shares.push(Share { subscriber: subscriber.clone(), items: vec![ordinal as u16] });
+                    }
+                }
             }
         }
         Ok(shares)
     }
 
-    fn subscribers(&mut self, connection: &Connection, event: &EventName) -> rusqlite::Result<Arc<[i64]>> {
+    fn subscribers(
+        &mut self,
+        connection: &Connection,
+        event: &EventName,
+    ) -> rusqlite::Result<Arc<[Subscriber]>> {
         if let Some(known) = self.subscribers.get(event) {
             return Ok(Arc::clone(known));
         }
-        let mut ids = Vec::new();
-        for name in self.subscriptions.subscribed(event) {
-            let id = match self.handlers.get(&name) {
-                Some(id) => *id,
-                None => handler_id(connection, &name)?,
+        let mut subscribers: Vec<Subscriber> = Vec::new();
+        for name in self.shared.subscriptions.subscribed(event) {
+            let subscriber = if let Some(known) = self.handlers.get(&name) {
+                known.clone()
+            } else {
+                let id = handler_id(connection, &name)?;
+                Subscriber { id, name: name.as_str().into(), door: self.shared.door(id) }
             };
-            self.handlers.insert(name, id);
-            if !ids.contains(&id) {
-                ids.push(id);
+            self.handlers.insert(name, subscriber.clone());
+            if subscribers.iter().all(|known| known.id != subscriber.id) {
+                subscribers.push(subscriber);
             }
         }
-        let ids: Arc<[i64]> = ids.into();
+        let subscribers: Arc<[Subscriber]> = subscribers.into();
         if self.subscribers.len() >= REMEMBERED_EVENTS {
             self.subscribers.clear();
         }
-        self.subscribers.insert(event.clone(), Arc::clone(&ids));
-        Ok(ids)
+        self.subscribers.insert(event.clone(), Arc::clone(&subscribers));
+        Ok(subscribers)
     }
+}
+
+/// One handler's share of a segment.
+struct Share {
+    subscriber: Subscriber,
+    items: Vec<u16>,
 }
 
 /// A handler's id; given at its first mention, never changed.

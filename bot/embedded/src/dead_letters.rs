@@ -81,7 +81,7 @@ impl DeadLetters for Store {
                 }
                 connection.prepare_cached("DELETE FROM dead_letter WHERE id = ?")?.execute([id.0 as i64])?;
                 item.queue(connection, item.handler, shared.now())?;
-                shared.wake(&[item.handler]);
+                shared.wake(item.handler);
                 Ok(Redriven::Queued)
             })
             .await

@@ -1,7 +1,8 @@
 //! The bounded queue in front of the writer thread.
 //!
 //! The writer takes everything that waits at once, which is what makes commits shared: while one transaction
-//! goes to the disk, the next fills up here.
+//! goes to the disk, the next fills up here. Waiting for more to come was tried and rejected: it saves no
+//! processor time that can be measured, and costs a third of the throughput at 32 senders.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,13 +37,13 @@ struct State<T> {
     sized: usize,
     bytes: usize,
     closed: bool,
-    /// How many must wait before the writer is woken; `None` while it works, so that it costs no system call.
-    wake_at: Option<usize>,
+    /// Whether the writer waits. While it works, waking it would be a system call for nothing.
+    idle: bool,
 }
 
 impl<T> Intake<T> {
     pub(crate) fn new(limits: Limits) -> Self {
-        let state = State { waiting: VecDeque::new(), sized: 0, bytes: 0, closed: false, wake_at: None };
+        let state = State { waiting: VecDeque::new(), sized: 0, bytes: 0, closed: false, idle: false };
         Self { limits, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -67,8 +68,7 @@ impl<T> Intake<T> {
             state.bytes += bytes;
         }
         state.waiting.push_back((bytes, thing));
-        if state.wake_at.is_some_and(|enough| state.waiting.len() >= enough) {
-            state.wake_at = None;
+        if std::mem::take(&mut state.idle) {
             drop(state);
             self.changed.notify_one();
         }
@@ -79,7 +79,6 @@ impl<T> Intake<T> {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.wake_at = None;
         drop(state);
         self.changed.notify_one();
     }
@@ -97,7 +96,7 @@ impl<T> Intake<T> {
             if left.is_some_and(|left| left.is_zero()) {
                 return true;
             }
-            state = self.wait(state, 1, left);
+            state = self.wait(state, left);
         }
         let mut taken = 0;
         while taken < max_bytes {
@@ -112,33 +111,19 @@ impl<T> Intake<T> {
         true
     }
 
-    /// Waits until `enough` things wait, at most `patience`.
-    pub(crate) fn linger(&self, enough: usize, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        let mut state = self.lock();
-        while state.waiting.len() < enough && !state.closed {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            state = self.wait(state, enough, Some(left));
-        }
-    }
-
     fn wait<'a>(
         &self,
         mut state: MutexGuard<'a, State<T>>,
-        enough: usize,
         patience: Option<Duration>,
     ) -> MutexGuard<'a, State<T>> {
-        state.wake_at = Some(enough);
+        state.idle = true;
         let mut state = match patience {
             None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(patience) => {
                 self.changed.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0
             }
         };
-        state.wake_at = None;
+        state.idle = false;
         state
     }
 }
@@ -191,6 +176,5 @@ mod tests {
         let mut batch = Vec::new();
         assert!(intake.take(&mut batch, 70, Some(Duration::from_millis(1))));
         assert!(batch.is_empty());
-        intake.linger(2, Duration::from_millis(1));
     }
 }

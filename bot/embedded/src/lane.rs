@@ -1,35 +1,37 @@
 //! One handler's loop: claim, run, settle.
 
-use std::any::Any;
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deputy_core::delivery::Delivery;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::attempt::{attempt, unreadable};
+use crate::door::Door;
 use crate::error::WriteError;
+use crate::pace::Pace;
 use crate::store::Store;
-use crate::work::{Claimed, Failure, Settlement, WorkLease, set, take};
+use crate::work::{ALONE, Claimed, Failure, Settlement, WorkLease, bitmap, take};
 use crate::worker::Run;
 
 /// How long a claim lasts without a word. The death of the process ends it at once, so this only matters for a
 /// loop that hangs.
-const LEASE: Duration = Duration::from_mins(5);
+pub(crate) const LEASE: Duration = Duration::from_mins(5);
 /// Where a handler has no timeout of its own.
 const TIMEOUT: Duration = Duration::from_mins(10);
 /// How long after the store refused something it is tried again.
 const PAUSE: TimeDelta = TimeDelta::seconds(1);
-/// Handlers that go through their claims faster than this get more at once…
-const FAST: Duration = Duration::from_millis(100);
-/// …up to this many.
-const MAX_BURST: usize = 512;
+/// A handler gets at once what it did in the last tenth of a second, up to this many.
+const MAX_PACE: usize = 1_024;
+/// From this many in a tenth of a second on, a handler's items need no tasks: each takes less than half a
+/// millisecond.
+const QUICK: usize = 200;
 
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,15 +78,13 @@ pub(crate) struct LaneLoop {
     concurrency: usize,
     timeouts: Arc<HashMap<String, Duration>>,
     stop: watch::Receiver<Stop>,
-    news: Arc<Notify>,
+    door: Arc<Door>,
 
     /// Whether the queue may hold work that is due.
     may_have_work: bool,
     /// When it will, if nothing new comes.
     next_due: Option<DateTime<Utc>>,
-    /// How much to claim at once.
-    burst: usize,
-    last_claim: Instant,
+    pace: Pace,
 
     claiming: Option<Later<Claims>>,
     waiting: VecDeque<Item>,
@@ -106,7 +106,7 @@ impl LaneLoop {
         timeouts: Arc<HashMap<String, Duration>>,
         stop: watch::Receiver<Stop>,
     ) -> Self {
-        let news = store.shared().lane(lane);
+        let door = store.shared().door(lane);
         Self {
             store,
             run,
@@ -114,11 +114,10 @@ impl LaneLoop {
             concurrency,
             timeouts,
             stop,
-            news,
+            door,
             may_have_work: true,
             next_due: None,
-            burst: concurrency,
-            last_claim: Instant::now(),
+            pace: Pace::new(),
             claiming: None,
             waiting: VecDeque::new(),
             running: JoinSet::new(),
@@ -133,19 +132,20 @@ impl LaneLoop {
     /// Runs until it is told to stop; returns how many items were cut short.
     pub(crate) async fn run(mut self) -> usize {
         let mut stopping = None;
+        let mut promised = false;
         loop {
             let now = self.store.shared().clock.now();
             if let Some(deadline) = stopping {
-                self.give_back_waiting();
+                promised = self.give_back_waiting();
                 if now >= deadline && !self.running.is_empty() {
                     self.cut_short += self.running.len();
                     self.running.shutdown().await;
                     self.give_back_open();
                 }
             }
-            self.advance(now, stopping.is_some());
+            self.advance(now, stopping.is_some()).await;
             let idle = self.running.is_empty() && self.claiming.is_none() && self.settling.is_none();
-            if stopping.is_some() && idle && self.waiting.is_empty() && self.ended.is_empty() {
+            if stopping.is_some() && idle && !promised && self.waiting.is_empty() && self.ended.is_empty() {
                 return self.cut_short;
             }
             let wake_at = [self.wake_at(), stopping].into_iter().flatten().min();
@@ -163,7 +163,7 @@ impl LaneLoop {
                         return self.cut_short;
                     }
                 }
-                () = self.news.notified(), if !self.may_have_work => self.may_have_work = true,
+                () = self.door.news.notified() => self.news(),
                 () = sleep(&self.store, wake_at) => {}
                 changed = self.stop.changed(), if stopping.is_none() => {
                     stopping = match (changed, *self.stop.borrow_and_update()) {
@@ -178,17 +178,17 @@ impl LaneLoop {
     }
 
     /// Starts everything that can start now.
-    fn advance(&mut self, now: DateTime<Utc>, stopping: bool) {
+    async fn advance(&mut self, now: DateTime<Utc>, stopping: bool) {
+        let mut started = 0;
         while self.running.len() < self.concurrency
             && let Some(item) = self.waiting.pop_front()
         {
-            let timeout = self.timeouts.get(&*item.handler).copied().unwrap_or(TIMEOUT);
-            let (store, run) = (self.store.clone(), Arc::clone(&self.run));
-            self.running.spawn(async move {
-                let outcome =
-                    attempt(&store, &*run, &item.handler, item.delivery, item.attempt, timeout).await;
-                (item.lease, item.ordinal, outcome)
-            });
+            self.start(item).await;
+            started += 1;
+            if started % 64 == 0 {
+                // Items that end at once must not keep this thread from everybody else's.
+                tokio::task::yield_now().await;
+            }
         }
         if self.paused_until.is_some_and(|until| until > now) {
             return;
@@ -203,19 +203,52 @@ impl LaneLoop {
                 (settlements, settled)
             }));
         }
+        if stopping {
+            return;
+        }
         self.may_have_work |= self.next_due.is_some_and(|due| due <= now);
+        let pace = self.pace.now().clamp(self.concurrency, MAX_PACE);
         let free = self.concurrency - self.running.len();
-        if self.may_have_work && !stopping && self.claiming.is_none() && self.waiting.is_empty() && free > 0 {
-            self.claim(free);
+        if self.may_have_work && self.claiming.is_none() && self.waiting.is_empty() && free > 0 {
+            // What must run alone comes one at a time.
+            self.claim(if self.lane == ALONE { 1 } else { free.max(pace - self.concurrency) });
+        }
+        // While older work waits, new work queues up behind it.
+        let behind = self.may_have_work || self.claiming.is_some();
+        let at_hand = self.waiting.len() + self.running.len();
+        self.door.make_room(if behind { 0 } else { pace.saturating_sub(at_hand) });
+    }
+
+    /// Runs an item: in a task of its own, or where handlers prove to be quick, at once if it ends at once.
+    async fn start(&mut self, item: Item) {
+        let timeout = self.timeouts.get(&*item.handler).copied().unwrap_or(TIMEOUT);
+        let (store, run) = (self.store.clone(), Arc::clone(&self.run));
+        let mut attempt = Box::pin(async move {
+            let outcome =
+                attempt(&*store.shared().clock, &*run, &item.handler, item.delivery, item.attempt, timeout)
+                    .await;
+            (item.lease, item.ordinal, outcome)
+        });
+        if self.pace.lately() > QUICK {
+            let polled = poll_fn(|context| Poll::Ready(attempt.as_mut().poll(context))).await;
+            if let Poll::Ready((lease, ordinal, outcome)) = polled {
+                self.ended(lease, ordinal, outcome);
+                return;
+            }
+        }
+        self.running.spawn(attempt);
+    }
+
+    /// The door was opened: something was handed over, or something is in the queue.
+    fn news(&mut self) {
+        let (handed, queued) = self.door.take();
+        self.may_have_work |= queued;
+        for (claimed, segment) in handed {
+            self.open(claimed, &Ok(Some(segment)));
         }
     }
 
-    fn claim(&mut self, free: usize) {
-        let fast = self.last_claim.elapsed() < FAST;
-        self.burst = if fast { (self.burst * 2).min(MAX_BURST) } else { self.concurrency };
-        // The lane of what runs alone must have one at a time.
-        let items = if self.concurrency == 1 { 1 } else { free.max(self.burst) };
-        self.last_claim = Instant::now();
+    fn claim(&mut self, items: usize) {
         self.may_have_work = false;
         self.next_due = None;
         let (store, lane) = (self.store.clone(), self.lane);
@@ -242,27 +275,30 @@ impl LaneLoop {
         };
         self.next_due = next_due.and_then(DateTime::from_timestamp_millis);
         for (claimed, segment) in loaded {
-            let mut left = vec![0; usize::from(claimed.items.last().copied().unwrap_or(0) / 8) + 1];
-            set(&mut left, &claimed.items);
-            let until = DateTime::from_timestamp_millis(claimed.until).unwrap_or(DateTime::<Utc>::MAX_UTC);
-            self.open.insert(claimed.lease, Open { until, left });
-            for ordinal in claimed.items {
-                let delivery = match &segment {
-                    Ok(Some(segment)) => segment.get(usize::from(ordinal)).cloned(),
-                    _ => None,
-                };
-                let Some(delivery) = delivery else {
-                    self.ended(claimed.lease, ordinal, Err(unreadable(segment.as_ref().err())));
-                    continue;
-                };
-                self.waiting.push_back(Item {
-                    lease: claimed.lease,
-                    handler: Arc::clone(&claimed.handler),
-                    ordinal,
-                    attempt: claimed.attempt,
-                    delivery,
-                });
-            }
+            self.open(claimed, &segment);
+        }
+    }
+
+    /// Takes up claimed work.
+    fn open(&mut self, claimed: Claimed, segment: &anyhow::Result<Option<Arc<[Delivery]>>>) {
+        let until = DateTime::from_timestamp_millis(claimed.until).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        self.open.insert(claimed.lease, Open { until, left: bitmap(&claimed.items) });
+        for ordinal in claimed.items {
+            let delivery = match segment {
+                Ok(Some(segment)) => segment.get(usize::from(ordinal)).cloned(),
+                _ => None,
+            };
+            let Some(delivery) = delivery else {
+                self.ended(claimed.lease, ordinal, Err(unreadable(segment.as_ref().err())));
+                continue;
+            };
+            self.waiting.push_back(Item {
+                lease: claimed.lease,
+                handler: Arc::clone(&claimed.handler),
+                ordinal,
+                attempt: claimed.attempt,
+                delivery,
+            });
         }
     }
 
@@ -275,6 +311,7 @@ impl LaneLoop {
     }
 
     fn ended(&mut self, lease: WorkLease, ordinal: u16, outcome: Result<(), Failure>) {
+        self.pace.count();
         if let Some(open) = self.open.get_mut(&lease) {
             take(&mut open.left, ordinal);
             if open.left.iter().all(|byte| *byte == 0) {
@@ -343,19 +380,32 @@ impl LaneLoop {
         [self.paused_until, self.next_due, half_over].into_iter().flatten().min()
     }
 
-    fn give_back_waiting(&mut self) {
+    /// Whether more may still be handed over.
+    fn give_back_waiting(&mut self) -> bool {
+        let (handed, promised) = self.door.shut();
+        for (claimed, segment) in handed {
+            self.open(claimed, &Ok(Some(segment)));
+        }
         while let Some(item) = self.waiting.pop_front() {
             if let Some(open) = self.open.get_mut(&item.lease) {
                 take(&mut open.left, item.ordinal);
             }
             self.settlement(item.lease).released.push(item.ordinal);
         }
+        promised
     }
 
     fn give_back_open(&mut self) {
         for (lease, open) in std::mem::take(&mut self.open) {
             self.settlement(lease).released.extend(crate::work::ordinals(&open.left));
         }
+    }
+}
+
+impl Drop for LaneLoop {
+    /// However the loop ends, nothing more may be leased to it.
+    fn drop(&mut self) {
+        self.door.shut();
     }
 }
 
@@ -376,59 +426,4 @@ async fn pending_or<T>(later: &mut Option<Later<T>>) -> T {
         }
         None => std::future::pending().await,
     }
-}
-
-fn unreadable(error: Option<&anyhow::Error>) -> Failure {
-    match error {
-        Some(error) => Failure::of(error),
-        None => {
-            Failure { permanent: true, ..Failure::because("the archive has dropped the delivery".to_owned()) }
-        }
-    }
-}
-
-/// Runs a handler once. Whatever it does, it ends.
-async fn attempt(
-    store: &Store,
-    run: &dyn Run,
-    handler: &str,
-    delivery: Delivery,
-    attempt: u32,
-    timeout: Duration,
-) -> Result<(), Failure> {
-    let clock = &store.shared().clock;
-    let ran = CatchPanic(run.run(handler, delivery, attempt));
-    tokio::select! {
-        biased;
-        ended = ran => match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::of(&error)),
-            Err(panic) => Err(Failure::because(format!("the handler panicked: {}", panic_text(&*panic)))),
-        },
-        () = clock.sleep_until(clock.now() + timeout) => {
-            Err(Failure::because(format!("the handler took longer than {} s", timeout.as_secs())))
-        }
-    }
-}
-
-/// A future whose panics are its result.
-struct CatchPanic<'a>(Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>);
-
-impl Future for CatchPanic<'_> {
-    type Output = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }

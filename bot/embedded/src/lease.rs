@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::segment::{Entries, id_at};
 use crate::store::Shared;
-use crate::work::{ALONE, Failure, ordinals, set};
+use crate::work::{ALONE, Failure, bitmap, ordinals};
 
 /// Who was in work this often when the process died runs alone from then on.
 const INTERRUPTED_TOO_OFTEN: u32 = 2;
@@ -39,8 +39,7 @@ impl Item {
 
     /// Queues the next attempt.
     pub(crate) fn queue(self, connection: &Connection, lane: i64, due_at: i64) -> rusqlite::Result<()> {
-        let mut todo = vec![0; usize::from(self.ordinal / 8) + 1];
-        set(&mut todo, &[self.ordinal]);
+        let todo = bitmap(&[self.ordinal]);
         connection
             .prepare_cached(
                 "INSERT INTO work (lane, due_at, handler, attempts, interrupted, segment, todo)
@@ -111,6 +110,9 @@ pub(crate) fn end_all(connection: &Connection, shared: &Shared) -> rusqlite::Res
     for row in &leased {
         interrupt(&transaction, shared, *row, now)?;
     }
+    // Whoever ran something once is gone with its process, too. Without this, a command that was being answered
+    // would wait for its lease to end although nobody holds it.
+    transaction.execute("UPDATE once SET lease = NULL WHERE lease IS NOT NULL", ())?;
     transaction.commit()?;
     if !leased.is_empty() {
         tracing::info!(rows = leased.len(), "took back the work that the last process had not finished");
@@ -147,6 +149,6 @@ pub(crate) fn interrupt(
             item.try_again_or_bury(connection, shared, lane, now, &failure)?;
         }
     }
-    shared.wake(&[lane]);
+    shared.wake(lane);
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Running something once per delivery: a row an effect, with a lease while it runs.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -64,20 +63,15 @@ fn begin(connection: &Connection, shared: &Shared, key: &[u8], lease: Duration) 
         Some((.., attempts)) => attempts + 1,
         None => 1,
     };
-    let token = lasting_lease(shared);
+    let token = shared.lease_token();
     let until = now.saturating_add(lease.as_millis() as i64);
     connection
         .prepare_cached(
             "INSERT INTO once (key, done, lease, lease_until, attempts, expires_at) VALUES (?1, 0, ?2, ?3, ?4, ?5)
              ON CONFLICT (key) DO UPDATE SET lease = ?2, lease_until = ?3, attempts = ?4, expires_at = ?5",
         )?
-        .execute(params![key, token as i64, until, attempt, expiry(shared)])?;
-    Ok(Begin::Run(Lease { token, attempt }))
-}
-
-/// Unlike those of work, leases of this kind outlive their process, so tokens start somewhere else in each.
-pub(crate) fn lasting_lease(shared: &Shared) -> u64 {
-    shared.once_base.wrapping_add(shared.next_lease.fetch_add(1, Ordering::Relaxed))
+        .execute(params![key, token, until, attempt, expiry(shared)])?;
+    Ok(Begin::Run(Lease { token: token as u64, attempt }))
 }
 
 fn expiry(shared: &Shared) -> i64 {

@@ -45,6 +45,17 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, SchemaError> {
     migrate(connection)
 }
 
+/// A connection that only copies the log back.
+pub(crate) fn open_checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    // Else this one would not sync what it copied.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;")?;
+    Ok(connection)
+}
+
 /// A connection for reading. Any number of them, none of which hinders the writer.
 pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
@@ -96,45 +107,89 @@ fn migrate(mut connection: Connection) -> Result<Connection, SchemaError> {
 mod tests {
     use super::*;
 
-    /// What was in the database when the migration of the same place had just been released.
+    /// What a database may hold when it is still of this version, to migrate from. One file a migration.
     const SAMPLES: &[&str] =
         &[include_str!("migrations/samples/1-inbox.sql"), include_str!("migrations/samples/2-identity.sql")];
 
-    /// Every row of every table, as text.
-    fn rows(connection: &Connection) -> Vec<String> {
+    fn database() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deputy.db");
+        std::fs::write(&path, "").unwrap();
+        (folder, path)
+    }
+
+    /// Every table's rows, as text.
+    fn content(connection: &Connection) -> Vec<String> {
         let mut tables = connection
             .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
             .unwrap();
-        let names: Vec<String> =
+        let tables: Vec<String> =
             tables.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        let mut rows = Vec::new();
-        for table in names {
-            let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns: Vec<String> = select.column_names().iter().map(|&name| name.to_owned()).collect();
-            let mut found = select.query(()).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values = columns.iter().enumerate();
-                let values = values.map(|(at, name)| format!("{name}={:?}", row.get_ref(at).unwrap()));
-                rows.push(format!("{table}: {}", values.collect::<Vec<_>>().join(" ")));
+        let mut lines = Vec::new();
+        for table in tables {
+            let mut select = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
+            let columns = select.column_count();
+            let mut rows = select.query(()).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<_> =
+                    (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap())).collect();
+                lines.push(format!("{table}: {}", values.join(", ")));
             }
         }
-        rows
+        lines
     }
 
     #[test]
     fn migrations_keep_what_was_there() {
-        assert_eq!(MIGRATIONS.len(), SAMPLES.len(), "every migration has sample data");
-        let mut connection = Connection::open_in_memory().unwrap();
+        assert_eq!(SAMPLES.len(), MIGRATIONS.len(), "every migration brings sample data");
+        let (_folder, path) = database();
+        let mut connection = Connection::open(&path).unwrap();
+        set_up_writer(&connection).unwrap();
         let migrations = Migrations::from_slice(MIGRATIONS);
-        let mut before = Vec::new();
+        let mut before: Vec<String> = Vec::new();
         for (at, sample) in SAMPLES.iter().enumerate() {
             migrations.to_version(&mut connection, at + 1).unwrap();
-            let now = rows(&connection);
+            let now = content(&connection);
             for row in &before {
                 assert!(now.contains(row), "migration {} lost or changed: {row}", at + 1);
             }
             connection.execute_batch(sample).unwrap();
-            before = rows(&connection);
+            before = content(&connection);
         }
+        drop(connection);
+        let connection = open_writer(&path).unwrap();
+        assert_eq!(content(&connection), before);
+        assert_eq!(before.len(), 14, "{before:#?}");
+    }
+
+    #[test]
+    fn migrations_are_sound() {
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+
+    #[test]
+    fn a_newer_database_is_refused_and_left_alone() {
+        let (_folder, path) = database();
+        drop(open_writer(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let bytes = std::fs::read(&path).unwrap();
+        let error = open_writer(&path).unwrap_err();
+        assert!(matches!(error, SchemaError::Newer { found: 99, .. }), "{error}");
+        assert!(error.to_string().contains("newer release"), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    }
+
+    #[test]
+    fn durability_is_what_it_should_be() {
+        let (_folder, path) = database();
+        let connection = open_writer(&path).unwrap();
+        let value = |pragma: &str| -> String {
+            connection.pragma_query_value(None, pragma, |row| Ok(format!("{:?}", row.get_ref(0)?))).unwrap()
+        };
+        assert_eq!(value("journal_mode"), format!("{:?}", rusqlite::types::ValueRef::Text(b"wal")));
+        assert_eq!(value("synchronous"), "Integer(2)");
+        assert_eq!(value("auto_vacuum"), "Integer(2)");
     }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::WriteError;
 use crate::lease::Item;
 use crate::store::{Shared, Store};
-use crate::work::{Claimed, Failure, Settlement, WorkLease, set, take};
+use crate::work::{Claimed, Failure, Settlement, WorkLease, bitmap, take};
 
 impl Store {
     /// Records what became of claimed work. `false` for what was not recorded because the lease was lost: somebody
@@ -89,13 +89,9 @@ fn settle(connection: &Connection, shared: &Shared, settlement: &Settlement) -> 
             item.try_again_or_bury(connection, shared, row.lane, now, failure)?;
         }
     }
-    let mut released = vec![0; row.todo.len()];
-    for ordinal in &settlement.released {
-        if take(&mut row.todo, *ordinal) {
-            set(&mut released, &[*ordinal]);
-        }
-    }
-    if released.iter().any(|byte| *byte != 0) {
+    let mut released = settlement.released.clone();
+    released.retain(|ordinal| take(&mut row.todo, *ordinal));
+    if !released.is_empty() {
         connection
             .prepare_cached(
                 "INSERT INTO work (lane, due_at, handler, attempts, interrupted, segment, todo)
@@ -108,9 +104,9 @@ fn settle(connection: &Connection, shared: &Shared, settlement: &Settlement) -> 
                 row.attempts,
                 row.interrupted,
                 row.segment,
-                released
+                bitmap(&released)
             ])?;
-        shared.wake(&[row.lane]);
+        shared.wake(row.lane);
     }
     if row.todo.iter().all(|byte| *byte == 0) {
         connection.prepare_cached("DELETE FROM work WHERE id = ?")?.execute([id])?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
@@ -11,9 +11,10 @@ use deputy_core::delivery::Delivery;
 use deputy_core::ids::EventName;
 use deputy_core::ports::{Accepted, Clock};
 use rusqlite::Connection;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use crate::dedup::Dedup;
+use crate::door::Door;
 use crate::error::{OpenError, WriteError};
 use crate::folder::Folder;
 use crate::intake::{Intake, Limits, Refused};
@@ -59,12 +60,10 @@ pub(crate) struct Shared {
     pub(crate) warm: Warm,
     pub(crate) readers: Readers,
     pub(crate) dice: Dice,
-    /// Leases' tokens. They need to be unique within one process: opening the store ends those of the last.
-    pub(crate) next_lease: AtomicU64,
-    /// Where the tokens of `Once` start, whose leases may outlive their process.
-    pub(crate) once_base: u64,
-    /// Per lane, who waits for work in it.
-    lanes: Mutex<HashMap<i64, Arc<Notify>>>,
+    /// The next lease's token. Some leases outlive their process, so each process counts from somewhere else.
+    next_lease: AtomicU64,
+    /// Per lane, where its loop waits.
+    doors: Mutex<HashMap<i64, Arc<Door>>>,
     /// Last, so that the folder is unlocked when nothing uses it any more.
     _folder: Folder,
 }
@@ -88,9 +87,9 @@ impl Store {
             warm: Warm::default(),
             readers: Readers::new(database.clone()),
             dice: Dice::new(),
-            next_lease: AtomicU64::new(1),
-            once_base: unique_base(),
-            lanes: Mutex::default(),
+            // Half of what SQLite's integers hold, so that there is room to count.
+            next_lease: AtomicU64::new(RandomState::new().hash_one(std::process::id()) >> 2),
+            doors: Mutex::default(),
             options,
             clock,
             subscriptions,
@@ -137,11 +136,6 @@ impl Store {
     }
 }
 
-/// A number that no other process drew, with room to count up from it within SQLite's integers.
-fn unique_base() -> u64 {
-    RandomState::new().hash_one(std::process::id()) >> 2
-}
-
 impl Opened {
     fn close(&self) {
         self.shared.intake.close();
@@ -176,26 +170,26 @@ impl Shared {
         self.clock.now().timestamp_millis()
     }
 
-    /// Who waits for work in this lane.
-    pub(crate) fn lane(&self, lane: i64) -> Arc<Notify> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(lanes.entry(lane).or_default())
+    /// A lease's token, never used before.
+    pub(crate) fn lease_token(&self) -> i64 {
+        self.next_lease.fetch_add(1, Ordering::Relaxed) as i64
     }
 
-    /// There is new work in these lanes.
-    pub(crate) fn wake(&self, woken: &[i64]) {
-        let lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        for lane in woken {
-            if let Some(notify) = lanes.get(lane) {
-                notify.notify_one();
-            }
-        }
+    /// Where this lane's loop waits.
+    pub(crate) fn door(&self, lane: i64) -> Arc<Door> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(lane).or_default())
+    }
+
+    /// There is new work in the queue of this lane.
+    pub(crate) fn wake(&self, lane: i64) {
+        self.door(lane).wake();
     }
 
     /// There may be work in every lane.
     pub(crate) fn wake_all(&self) {
-        for notify in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            notify.notify_one();
+        for door in self.doors.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            door.wake();
         }
     }
 

@@ -20,7 +20,6 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use tokio::sync::{Mutex, Notify, RwLock};
 
 use crate::anchor::{self, Anchor, Found};
-use crate::once::lasting_lease;
 use crate::store::Store;
 
 /// Persons whose writes may wait for each other although they need not: those with the same remainder.
@@ -278,16 +277,16 @@ impl Vault for LocalVault {
             .store
             .write(move |connection| {
                 let (user, now) = (user.0 as i64, shared.now());
-                let lease = lasting_lease(&shared);
+                let lease = shared.lease_token();
                 let until = now.saturating_add(duration.as_millis() as i64);
                 let granted = connection
                     .prepare_cached(
                         "UPDATE user_grant SET lease = ?, lease_until = ?
                          WHERE user = ? AND version = ? AND (lease IS NULL OR lease_until <= ?)",
                     )?
-                    .execute([lease as i64, until, user, version.0 as i64, now])?;
+                    .execute([lease, until, user, version.0 as i64, now])?;
                 if granted == 1 {
-                    return Ok(RefreshLease::Granted(LeaseId(lease)));
+                    return Ok(RefreshLease::Granted(LeaseId(lease as u64)));
                 }
                 let held: Option<i64> = connection
                     .prepare_cached("SELECT lease_until FROM user_grant WHERE user = ? AND version = ?")?

@@ -8,7 +8,6 @@
 //! the end and takes none of its neighbours with it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -145,7 +144,7 @@ impl Store {
                     lease::interrupt(connection, &shared, due.row, now)?;
                     continue;
                 }
-                let token = shared.next_lease.fetch_add(1, Ordering::Relaxed) as i64;
+                let token = shared.lease_token();
                 let claimed = due.claim(connection, token, until, max_items - items)?;
                 items += claimed.items.len();
                 claim.claimed.push(claimed);
@@ -268,11 +267,10 @@ impl Due {
         if items.len() > max_items.saturating_mul(2) {
             // What is claimed counts as tried if the process dies, so a claim takes no more than is about to run.
             items.truncate(max_items);
-            let (mut part, mut rest) = (vec![0; self.todo.len()], self.todo);
+            let mut rest = self.todo;
             for item in &items {
                 take(&mut rest, *item);
             }
-            set(&mut part, &items);
             connection
                 .prepare_cached("UPDATE work SET todo = ? WHERE id = ?")?
                 .execute(params![rest, self.row])?;
@@ -289,7 +287,7 @@ impl Due {
                     self.attempts,
                     self.interrupted,
                     self.segment,
-                    part
+                    bitmap(&items)
                 ])?;
             row = connection.last_insert_rowid();
         } else {
@@ -352,8 +350,16 @@ pub(crate) fn ordinals(bitmap: &[u8]) -> Vec<u16> {
     ordinals
 }
 
+/// A bitmap with these bits.
+pub(crate) fn bitmap(ordinals: &[u16]) -> Vec<u8> {
+    let last = ordinals.iter().max().copied().unwrap_or(0);
+    let mut bitmap = vec![0; usize::from(last / 8) + 1];
+    set(&mut bitmap, ordinals);
+    bitmap
+}
+
 /// Sets bits.
-pub(crate) fn set(bitmap: &mut [u8], ordinals: &[u16]) {
+fn set(bitmap: &mut [u8], ordinals: &[u16]) {
     for ordinal in ordinals {
         if let Some(byte) = bitmap.get_mut(usize::from(ordinal / 8)) {
             *byte |= 1 << (ordinal % 8);

@@ -11,23 +11,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use deputy_core::delivery::Delivery;
-use deputy_core::ports::Permanent;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::error::WriteError;
 use crate::lane::{LaneLoop, Stop};
 use crate::store::Store;
-use crate::work::{ALONE, Failure};
-
-/// How much of an error a dead letter keeps.
-const MAX_CAUSES: usize = 32;
-const MAX_CAUSE_BYTES: usize = 4_096;
+use crate::work::ALONE;
 
 /// Runs one handler on one delivery.
 #[async_trait]
 pub trait Run: Send + Sync + 'static {
-    /// An error means: try again later, unless [`Permanent`] marks it. So does a panic, and taking too long.
+    /// An error means: try again later, unless [`Permanent`](deputy_core::ports::Permanent) marks it. So does a panic, and taking too long.
     ///
     /// `attempt` is 1 the first time. An earlier attempt may have had its effect, see
     /// [`Once`](deputy_core::ports::Once).
@@ -99,25 +94,4 @@ impl Workers {
         }
         cut_short
     }
-}
-
-impl Failure {
-    /// What a dead letter keeps of an error.
-    pub fn of(error: &anyhow::Error) -> Self {
-        let errors = error.chain().take(MAX_CAUSES).map(|cause| cut(cause.to_string())).collect();
-        Self { errors, permanent: Permanent::marks(error) }
-    }
-
-    /// A failure in one sentence, worth trying again.
-    pub(crate) fn because(text: String) -> Self {
-        Self { errors: vec![cut(text)], permanent: false }
-    }
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_CAUSE_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_CAUSE_BYTES));
-        text.push('…');
-    }
-    text
 }

@@ -21,7 +21,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deputy_core::delivery::Delivery;
 use deputy_core::ports::Accepted;
@@ -29,20 +29,19 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::accept::{Acceptance, Acceptor};
+use crate::checkpoint::{Checkpoints, empty_log};
 use crate::error::{OpenError, WriteError};
 use crate::schema;
 use crate::store::Shared;
 
 /// A transaction takes no more once it holds this much, uncompressed.
 const MAX_BATCH_BYTES: usize = 4 << 20;
-/// The log is copied into the database when it has this many pages.
-const CHECKPOINT_PAGES: i32 = 4_096;
 /// How long after a failed recovery the next is tried.
 const RECOVERY_PAUSE: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// The log's length in pages after the last commit. SQLite's hook takes no state.
-    static LOG_PAGES: Cell<i32> = const { Cell::new(0) };
+    static LOG_PAGES: Cell<u32> = const { Cell::new(0) };
 }
 
 /// What the writer is asked to do.
@@ -104,14 +103,18 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// `None` since the disk failed.
     connection: Option<Connection>,
+    /// When to try to recover next; sooner would only be more load for a disk in trouble.
+    recover_at: Instant,
     acceptor: Acceptor,
+    checkpoints: Checkpoints,
 }
 
 impl Writer {
     /// Opens the database, brings it up to date and reads what is known.
     pub(crate) fn open(shared: Arc<Shared>) -> Result<Self, OpenError> {
-        let acceptor = Acceptor::new(shared.options.compression_level, Arc::clone(&shared.subscriptions))?;
-        let mut writer = Self { shared, connection: None, acceptor };
+        let acceptor = Acceptor::new(Arc::clone(&shared))?;
+        let checkpoints = Checkpoints::start(shared.database.clone())?;
+        let mut writer = Self { shared, connection: None, recover_at: Instant::now(), acceptor, checkpoints };
         writer.recover()?;
         Ok(writer)
     }
@@ -131,22 +134,31 @@ impl Writer {
             if !self.shared.intake.take(&mut batch, MAX_BATCH_BYTES, patience) {
                 break;
             }
-            if self.connection.is_none()
-                && let Err(error) = self.recover()
-            {
-                tracing::error!(error = &error as &dyn std::error::Error, "the store cannot recover yet");
+            self.recover_if_due();
+            if self.connection.is_none() {
                 refuse(batch.drain(..), &WriteError::Broken);
-                continue;
-            }
-            if !batch.is_empty() {
+            } else if !batch.is_empty() {
                 self.commit(&mut batch);
                 self.checkpoint_if_long();
             }
         }
         if let Some(connection) = self.connection.take()
-            && let Err(error) = checkpoint(&connection, "TRUNCATE")
+            && let Err(error) = empty_log(&connection)
         {
             tracing::warn!(%error, "the log stays beside the database until the next start");
+        }
+    }
+
+    fn recover_if_due(&mut self) {
+        if self.connection.is_some() || Instant::now() < self.recover_at {
+            return;
+        }
+        match self.recover() {
+            Ok(()) => tracing::info!("the store has recovered, and accepts again"),
+            Err(error) => {
+                self.recover_at = Instant::now() + RECOVERY_PAUSE;
+                tracing::error!(error = &error as &dyn std::error::Error, "the store cannot recover yet");
+            }
         }
     }
 
@@ -154,10 +166,10 @@ impl Writer {
     fn recover(&mut self) -> Result<(), OpenError> {
         let connection = schema::open_writer(&self.shared.database)?;
         connection.wal_hook(Some(|_, pages| {
-            LOG_PAGES.set(pages);
+            LOG_PAGES.set(pages.cast_unsigned());
             Ok(())
         }));
-        checkpoint(&connection, "TRUNCATE")?;
+        empty_log(&connection)?;
         let next = self.shared.load(&connection)?;
         self.acceptor.resume(next);
         self.connection = Some(connection);
@@ -178,13 +190,10 @@ impl Writer {
                 Command::Job(job) => jobs.push((job, Ok(()))),
             }
         }
-        let now = self.shared.now();
-        let transacted = transact(connection, &mut jobs, || {
-            self.acceptor.accept(connection, &self.shared.dedup, deliveries, now)
-        });
+        let transacted = transact(connection, &mut jobs, || self.acceptor.accept(connection, deliveries));
         match transacted {
             Ok(acceptance) => {
-                self.acceptor.committed(&acceptance, &self.shared.dedup);
+                self.acceptor.committed(&acceptance);
                 for (answer, outcome) in waiting.into_iter().zip(acceptance.outcomes) {
                     let _ = answer.send(Ok(outcome));
                 }
@@ -192,9 +201,14 @@ impl Writer {
                     job.answer(performed);
                 }
                 for segment in acceptance.segments {
-                    if !segment.lanes.is_empty() {
-                        self.shared.warm.keep(segment.id, segment.deliveries);
-                        self.shared.wake(&segment.lanes);
+                    if !segment.queued.is_empty() {
+                        self.shared.warm.keep(segment.id, Arc::clone(&segment.deliveries));
+                    }
+                    for lane in segment.queued {
+                        self.shared.wake(lane);
+                    }
+                    for promised in segment.promised {
+                        promised.hand_over(Arc::clone(&segment.deliveries));
                     }
                 }
             }
@@ -228,11 +242,8 @@ impl Writer {
     }
 
     fn checkpoint_if_long(&mut self) {
-        if LOG_PAGES.get() < CHECKPOINT_PAGES {
-            return;
-        }
         let Some(connection) = &self.connection else { return };
-        if let Err(error) = checkpoint(connection, "PASSIVE") {
+        if let Err(error) = self.checkpoints.after_commit(connection, LOG_PAGES.get()) {
             let error = WriteError::from(error);
             tracing::error!(error = &error as &dyn std::error::Error, "the log could not be copied back");
             if is_disk_failure(&error) {
@@ -309,16 +320,4 @@ fn is_disk_failure(error: &WriteError) -> bool {
 fn is_no_room(error: &WriteError) -> bool {
     let WriteError::Failed(error) = error else { return false };
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull | ErrorCode::OutOfMemory))
-}
-
-/// Copies the log into the database. `TRUNCATE` waits for readers, empties the log, and fails if it cannot.
-pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
-    let busy: bool = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), (), |row| row.get(0))?;
-    if busy && mode == "TRUNCATE" {
-        return Err(rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-            Some("somebody still reads from the log".to_owned()),
-        ));
-    }
-    Ok(())
 }

@@ -110,7 +110,7 @@ impl Buried for Temporary {
     async fn bury(&self, handler: &str, delivery: Delivery, errors: &[&str]) {
         self.store.accept(delivery).await.unwrap();
         for name in ["commands", "third", "other"] {
-            for claimed in self.store.claim(name, 10, Duration::from_secs(60)).await.unwrap() {
+            for claimed in self.store.claim(name, 10, Duration::from_mins(1)).await.unwrap() {
                 if name == handler {
                     let errors = errors.iter().map(|&error| error.to_owned()).collect();
                     self.store.fail(&claimed, Failure { errors, permanent: true }).await.unwrap();
@@ -123,7 +123,7 @@ impl Buried for Temporary {
 
     async fn take_queued(&self, handler: &str) -> Vec<(DeliveryId, u32)> {
         let mut queued = Vec::new();
-        for claimed in self.store.claim(handler, 100, Duration::from_secs(60)).await.unwrap() {
+        for claimed in self.store.claim(handler, 100, Duration::from_mins(1)).await.unwrap() {
             let deliveries = self.store.deliveries(&claimed).await.unwrap();
             queued.extend(deliveries.iter().map(|delivery| (delivery.id, claimed.attempt)));
             self.store.complete(&claimed).await.unwrap();

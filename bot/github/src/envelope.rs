@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use deputy_core::delivery::About;
 use deputy_core::ids::InstallationId;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// Reads what every payload has in common.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +94,9 @@ impl<'de> Visitor<'de> for Top {
         // A repeated key counts as it does for every JavaScript reader: the last one.
         while let Some(Key(key)) = map.next_key()? {
             match &*key {
-                "action" => shape.action = map.next_value::<Loose>()?.text,
-                "repository" => shape.repository = map.next_value::<Loose>()?.full_name,
-                "installation" => shape.installation = map.next_value::<Loose>()?.id,
+                "action" => shape.action = map.next_value_seed(Look::At)?.text,
+                "repository" => shape.repository = map.next_value_seed(Look::At)?.full_name,
+                "installation" => shape.installation = map.next_value_seed(Look::At)?.id,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -110,7 +110,7 @@ struct Key<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor).map(|loose| Self(loose.text.unwrap_or_default()))
+        Look::Inside.deserialize(deserializer).map(|loose| Self(loose.text.unwrap_or_default()))
     }
 }
 
@@ -125,16 +125,22 @@ struct Loose<'a> {
     full_name: Option<Cow<'a, str>>,
 }
 
-impl<'de> Deserialize<'de> for Loose<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
+/// How closely to look at a value. What is inside an object is not looked into, so nothing can recurse.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    At,
+    Inside,
+}
+
+impl<'de> DeserializeSeed<'de> for Look {
+    type Value = Loose<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Loose<'de>, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-/// Recurses only where `id` or `full_name` are objects again, which serde_json stops at 128 levels.
-struct LooseVisitor;
-
-impl<'de> Visitor<'de> for LooseVisitor {
+impl<'de> Visitor<'de> for Look {
     type Value = Loose<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -178,8 +184,8 @@ impl<'de> Visitor<'de> for LooseVisitor {
         let mut loose = Loose::default();
         while let Some(Key(key)) = map.next_key()? {
             match &*key {
-                "id" => loose.id = map.next_value::<Loose>()?.id,
-                "full_name" => loose.full_name = map.next_value::<Loose>()?.text,
+                "id" if self == Self::At => loose.id = map.next_value_seed(Self::Inside)?.id,
+                "full_name" if self == Self::At => loose.full_name = map.next_value_seed(Self::Inside)?.text,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -248,7 +254,7 @@ mod tests {
         let skipped = format!(r#"{{"x":{}{}}}"#, "[".repeat(deep), "]".repeat(deep));
         assert_eq!(Envelope::read(skipped.as_bytes()).unwrap(), About::default());
         let followed = format!(r#"{{"installation":{}1{}}}"#, r#"{"id":"#.repeat(deep), "}".repeat(deep));
-        Envelope::read(followed.as_bytes()).unwrap_err();
+        assert_eq!(Envelope::read(followed.as_bytes()).unwrap(), About::default());
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! GitHub's side of every exchange: signatures, payloads, the API client.
 
+pub mod app;
 pub mod client;
+pub mod deliveries;
 pub mod envelope;
+pub mod manifest;
+pub mod oauth;
 pub mod payload;
 mod payloads;
 pub mod pem_signer;

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -84,15 +84,10 @@ where
     let Some(first) = reading.next().await? else {
         return Ok(Whole { bytes: Bytes::new(), place: None });
     };
-    // The usual case: head and body came in one packet train, and the one frame is the whole body. It is not
-    // copied; it keeps the connection's read buffer alive instead, for as long as the inbox needs it.
-    if declared == Some(first.len()) && first.len() <= limits.small {
-        return Ok(Whole { bytes: first, place: None });
-    }
-
-    // A large body's memory is only reserved from the system here, not yet used, so that declaring a length
-    // costs us nothing until the bytes really come.
-    let mut whole = BytesMut::with_capacity(declared.unwrap_or(limits.small));
+    // Copied out of the connection's read buffer even where it came in one piece. The buffer is several times as
+    // large, would live as long as the delivery waits to be stored, and the connection would need a new one.
+    // A large body's memory is only reserved here and not yet used, so that a declared length alone costs nothing.
+    let mut whole = Vec::with_capacity(declared.unwrap_or(limits.small));
     let mut place = None;
     let mut next = Some(first);
     while let Some(data) = next {
@@ -107,7 +102,7 @@ where
         drop(data);
         next = reading.next().await?;
     }
-    Ok(Whole { bytes: whole.freeze(), place })
+    Ok(Whole { bytes: whole.into(), place })
 }
 
 struct Reading<'a, B> {

@@ -24,6 +24,8 @@ const HEAVY: usize = 1024 * 1024;
 impl App {
     /// Checks and accepts one delivery. What every home calls, however the request reached it.
     ///
+    /// The caller has read the body whole and bounded its size.
+    ///
     /// When this returns `Ok`, the inbox's promise holds. Dropping the future half-way is safe: the delivery
     /// is then accepted whole or not at all, and GitHub sends the same GUID again.
     pub async fn receive(self: &Arc<Self>, headers: &HeaderMap, body: Bytes) -> Result<Receipt, Problem> {

@@ -20,7 +20,8 @@ use crate::pulse::Timeouts;
 pub struct ServerConfig {
     /// Default 127.0.0.1:3000. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// How many connections at once; more wait in the kernel's queue. Default 1024.
+    /// How many connections at once; more wait in the kernel's queue. Default 512: each takes a file descriptor,
+    /// of which a process usually has 1024, and the store must not be the one that goes without.
     pub connections: u32,
     /// How large a request's line and headers may be together. Default 32 KiB, at least 8 KiB; more is
     /// answered 431.
@@ -43,7 +44,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
-            connections: 1024,
+            connections: 512,
             largest_head: 32 * 1024,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),

@@ -17,8 +17,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::deliveries::{Guids, Prepared, prepare};
 use crate::http::Answer;
-use crate::process::{Usage, usage};
-use crate::report::Report;
+use crate::process::{Usage, fine_cpu, usage};
+use crate::report::{Report, WINDOW, Window};
 
 /// Whom to load, and with what.
 pub struct Plan {
@@ -57,13 +57,13 @@ impl Plan {
     pub fn run(&mut self, until: Until, pid: Option<u32>) -> anyhow::Result<Report> {
         let before = pid.map(usage).transpose()?;
         let me_before = usage(std::process::id())?;
-        let mut run = Run::start(self, until)?;
-        run.to_the_end()?;
-        let Run { latencies, statuses, broken, elapsed, .. } = run;
+        let mut run = Run::start(self, until, pid)?;
+        run.finish()?;
+        let Run { latencies, statuses, broken, elapsed, windows, .. } = run;
         let after = pid.map(usage).transpose()?;
         let me = usage(std::process::id())?.since(&me_before);
         let server: Option<Usage> = before.zip(after).map(|(before, after)| after.since(&before));
-        Ok(Report::new(latencies, statuses, broken, elapsed, me.cpu, server))
+        Ok(Report::new(latencies, statuses, broken, elapsed, me.cpu, server, &windows))
     }
 }
 
@@ -91,10 +91,14 @@ struct Run<'a> {
     statuses: BTreeMap<u16, u64>,
     broken: u64,
     elapsed: Duration,
+    pid: Option<u32>,
+    windows: Vec<Window>,
+    /// When the window began, and the answers and the server's processor time until then.
+    window_began: (Instant, usize, Duration),
 }
 
 impl<'a> Run<'a> {
-    fn start(plan: &'a mut Plan, until: Until) -> anyhow::Result<Self> {
+    fn start(plan: &'a mut Plan, until: Until, pid: Option<u32>) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
         let count = match until {
             Until::Requests(requests) => {
@@ -118,10 +122,13 @@ impl<'a> Run<'a> {
             statuses: BTreeMap::new(),
             broken: 0,
             elapsed: Duration::ZERO,
+            pid,
+            windows: Vec::new(),
+            window_began: (Instant::now(), 0, Duration::ZERO),
         })
     }
 
-    fn to_the_end(&mut self) -> anyhow::Result<()> {
+    fn finish(&mut self) -> anyhow::Result<()> {
         let mut events = Events::with_capacity(self.connections.len().max(16));
         self.started = Instant::now();
         for index in 0..self.connections.len() {
@@ -140,14 +147,29 @@ impl<'a> Run<'a> {
                 let Token(index) = event.token();
                 if event.is_writable() && !self.connections[index].unsent.is_empty() {
                     let unsent = std::mem::take(&mut self.connections[index].unsent);
-                    self.write(index, &unsent)?;
+                    self.write(index, &unsent);
                 }
                 if event.is_readable() || event.is_read_closed() {
                     self.read(index)?;
                 }
             }
+            self.end_window()?;
         }
         self.elapsed = self.started.elapsed();
+        Ok(())
+    }
+
+    fn end_window(&mut self) -> anyhow::Result<()> {
+        let Some(pid) = self.pid else { return Ok(()) };
+        let (now, (began, answers, cpu)) = (Instant::now(), self.window_began);
+        if now - began >= WINDOW {
+            let server_cpu = fine_cpu(pid)?;
+            if cpu > Duration::ZERO {
+                let requests = (self.latencies.len() - answers) as u64;
+                self.windows.push(Window { requests, server_cpu: server_cpu.saturating_sub(cpu) });
+            }
+            self.window_began = (now, self.latencies.len(), server_cpu);
+        }
         Ok(())
     }
 
@@ -172,15 +194,15 @@ impl<'a> Run<'a> {
         connection.sent_at = now;
         let which = usize::try_from(self.sent % self.plan.requests.len() as u64)?;
         let mut prepared = std::mem::take(&mut self.plan.requests[which]);
-        let written = self.write(index, prepared.as_delivery(self.connections[index].guid));
+        self.write(index, prepared.as_delivery(self.connections[index].guid));
         self.plan.requests[which] = prepared;
-        written?;
         self.sent += 1;
         self.under_way += 1;
         Ok(())
     }
 
-    fn write(&mut self, index: usize, bytes: &[u8]) -> anyhow::Result<()> {
+    /// Sends what the kernel takes, and keeps the rest for when it takes more.
+    fn write(&mut self, index: usize, bytes: &[u8]) {
         let connection = &mut self.connections[index];
         let mut written = 0;
         while written < bytes.len() {
@@ -189,11 +211,10 @@ impl<'a> Run<'a> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // The reading side tells what became of it.
-                Err(_) => return Ok(()),
+                Err(_) => return,
             }
         }
         connection.unsent.extend_from_slice(&bytes[written..]);
-        Ok(())
     }
 
     fn read(&mut self, index: usize) -> anyhow::Result<()> {

@@ -33,7 +33,13 @@ impl Deputy {
             .arg("serve")
             .env("DEPUTY_LISTEN", addr.to_string())
             .env("DEPUTY_DATA", &data)
-            .env("DEPUTY_WEBHOOK_SECRET", SECRET);
+            .env("DEPUTY_WEBHOOK_SECRETS", SECRET)
+            .env("DEPUTY_GITHUB_APP_ID", "1")
+            .env("DEPUTY_GITHUB_PRIVATE_KEY", private_key()?)
+            // Nobody listens there. No recorded payload asks for anything, and nothing may leave this machine.
+            .env("DEPUTY_GITHUB_URL", "http://127.0.0.1:9")
+            // As for probot: no line for each event.
+            .env("DEPUTY_LOG", "error");
         Ok(Self { server: Server::start(command, addr)?, data })
     }
 
@@ -44,6 +50,17 @@ impl Drop for Deputy {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.data);
     }
+}
+
+/// A key that signs nothing, from Node, which the recorded payloads need anyway.
+fn private_key() -> anyhow::Result<String> {
+    const MAKE: &str = "const { privateKey } = require('crypto').generateKeyPairSync('rsa', { modulusLength: 2048 });\
+                        console.log(privateKey.export({ type: 'pkcs1', format: 'pem' }));";
+    let made = Command::new("node").args(["-e", MAKE]).output().context("Node 20 or later is needed")?;
+    if !made.status.success() {
+        bail!("node made no key: {}", String::from_utf8_lossy(&made.stderr));
+    }
+    Ok(String::from_utf8(made.stdout)?)
 }
 
 /// probot with an App that does nothing, in its packages' pinned versions.

@@ -1,13 +1,32 @@
 //! What people and Apps do, whichever way they ask: the state changes, and whoever listens is told.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
-use crate::ids::{AccountId, CommentId, RepositoryId, ReviewId};
+use crate::ids::{AccountId, AppId, CommentId, RepositoryId, ReviewId};
 use crate::state::State;
 use crate::state::comment::{Comment, NewComment, NewLineComment, NewReview, Place, Verdict};
+use crate::state::git::NewCommit;
 use crate::state::issue::{Merge, Pull};
 use crate::state::reaction::Subject;
+use crate::state::repository::Sha;
 use crate::webhook::Happened;
+
+/// A pull request about to be opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewPull<'a> {
+    pub(crate) repository: RepositoryId,
+    pub(crate) author: AccountId,
+    pub(crate) app: Option<AppId>,
+    pub(crate) title: &'a str,
+    pub(crate) body: Option<&'a str>,
+    pub(crate) head_repository: RepositoryId,
+    pub(crate) head_ref: &'a str,
+    /// The default branch if nothing is said.
+    pub(crate) base_ref: Option<&'a str>,
+    pub(crate) draft: bool,
+}
 
 impl State {
     pub(crate) fn comment_and_tell(&mut self, new: NewComment) -> Comment {
@@ -62,44 +81,71 @@ impl State {
         self.tell_of_review(id, "edited", was.as_deref(), editor);
     }
 
-    /// Opens a pull request from `head`, a branch of `head_repository`, into the default branch.
-    pub(crate) fn open_pull(
-        &mut self,
-        (repository, author): (RepositoryId, AccountId),
-        (head_repository, head_ref): (RepositoryId, &str),
-        (title, body): (&str, Option<&str>),
-        draft: bool,
-    ) -> u64 {
+    /// Opens a pull request. A branch that is not there yet is made, with one commit.
+    pub(crate) fn open_pull(&mut self, new: &NewPull<'_>) -> u64 {
+        let NewPull { repository, author, head_repository, head_ref, .. } = *new;
         let head_sha = match self.repository(head_repository).branches.get(head_ref) {
             Some(sha) => sha.clone(),
-            None => self.add_commit(head_repository, head_ref, author, title),
+            None => self.add_commit(head_repository, head_ref, author, new.title),
         };
-        let number = self.add_issue(repository, author, title, body);
+        self.share_commits(head_repository, repository, &head_sha);
+        let number = self.add_issue(repository, author, new.title, new.body);
         let id = self.next_id();
         let base = self.repository(repository);
-        let base_ref = base.default_branch.clone();
+        let base_ref = new.base_ref.unwrap_or(&base.default_branch).to_owned();
         let base_sha = base.branches[&base_ref].clone();
-        let head_ref = head_ref.to_owned();
+        let (head_ref, draft) = (head_ref.to_owned(), new.draft);
         let pull = Pull { id, head_repository, head_ref, head_sha, base_ref, base_sha, draft, merged: None };
-        self.issue_mut(repository, number).pull = Some(pull);
-        let line = format!("@{} opens {}#{number}: {title}", self.login(author), self.full_name(repository));
+        let issue = self.issue_mut(repository, number);
+        issue.pull = Some(pull);
+        issue.app = new.app;
+        let line =
+            format!("@{} opens {}#{number}: {}", self.login(author), self.full_name(repository), new.title);
         self.tell(line);
         self.tell_of_issue((repository, number), "opened", author, json!({}));
         number
     }
 
-    /// Pushes a commit; the pull requests from that branch get a new head.
-    pub(crate) fn push(&mut self, repository: RepositoryId, branch: &str, by: AccountId, message: &str) {
+    /// Pushes a commit that writes one file, or one of its own.
+    pub(crate) fn push(
+        &mut self,
+        repository: RepositoryId,
+        branch: &str,
+        by: AccountId,
+        (message, file): (&str, Option<(&str, &str)>),
+    ) {
         let before = self.repository(repository).branches.get(branch).cloned();
-        let after = self.add_commit(repository, branch, by, message);
+        let after = match file {
+            Some(file) => self.add_file(repository, branch, by, file, message),
+            None => self.add_commit(repository, branch, by, message),
+        };
+        self.tell_of_moved_branch(repository, (branch, before, &after), by);
+    }
+
+    /// Makes a branch point elsewhere; who listens hears of a push.
+    pub(crate) fn move_branch(&mut self, repository: RepositoryId, branch: &str, to: &Sha, by: AccountId) {
+        let now = self.now();
+        let known = self.repository_mut(repository);
+        let before = known.branches.insert(branch.to_owned(), to.clone());
+        known.pushed_at = now;
+        self.tell_of_moved_branch(repository, (branch, before, to), by);
+    }
+
+    fn tell_of_moved_branch(
+        &mut self,
+        repository: RepositoryId,
+        (branch, before, after): (&str, Option<Sha>, &Sha),
+        by: AccountId,
+    ) {
         let line = format!("@{} pushes {after} to {}:{branch}", self.login(by), self.full_name(repository));
         self.tell(line);
-        self.tell_of_push(repository, branch, before.as_ref().map(crate::state::repository::Sha::as_str), by);
+        self.tell_of_push(repository, branch, before.as_ref().map(Sha::as_str), by);
+        self.request_suites(repository, after, by);
         let now = self.now();
         let mut synchronized = Vec::new();
         for issue in self.issues.values_mut().filter(|issue| issue.closed_at.is_none()) {
             let Some(pull) = &mut issue.pull else { continue };
-            if pull.head_repository == repository && pull.head_ref == branch {
+            if pull.head_repository == repository && pull.head_ref == branch && pull.head_sha != *after {
                 let was = std::mem::replace(&mut pull.head_sha, after.clone());
                 issue.updated_at = now;
                 synchronized.push((issue.repository, issue.number, was));
@@ -107,8 +153,7 @@ impl State {
         }
         for (base, number, was) in synchronized {
             // The head's repository has the commit; the base sees it through the pull request.
-            let commit = self.repository(repository).commits[&after].clone();
-            self.repository_mut(base).commits.insert(after.clone(), commit);
+            self.share_commits(repository, base, after);
             let more = json!({ "before": was.as_str(), "after": after.as_str() });
             self.tell_of_issue((base, number), "synchronize", by, more);
         }
@@ -126,20 +171,32 @@ impl State {
         self.tell_of_issue(at, if open { "reopened" } else { "closed" }, by, json!({}));
     }
 
-    /// Merges a pull request into its base.
-    pub(crate) fn merge(&mut self, at: (RepositoryId, u64), by: AccountId) {
+    /// Merges a pull request into its base: the merge commit, or the path of a conflict.
+    pub(crate) fn merge(
+        &mut self,
+        at: (RepositoryId, u64),
+        by: AccountId,
+        message: Option<String>,
+    ) -> Result<Sha, String> {
         let issue = self.issue(at.0, at.1);
-        let Some(pull) = &issue.pull else { return };
-        let (base, title) = (pull.base_ref.clone(), format!("Merge pull request #{}", at.1));
-        let sha = self.add_commit(at.0, &base, by, &title);
+        let pull = issue.pull.as_ref().ok_or("no pull request")?;
+        let (base, theirs) = (pull.base_ref.clone(), pull.head_sha.clone());
+        let repository = self.repository(at.0);
+        let ours = repository.branches[&base].clone();
+        let files = Arc::new(repository.merged_files(&ours, &theirs)?);
+        let message = message.unwrap_or_else(|| format!("Merge pull request #{}", at.1));
+        let sha =
+            self.make_commit(at.0, NewCommit { message, author: by, parents: vec![ours, theirs], files });
         let now = self.now();
         let issue = self.issue_mut(at.0, at.1);
         issue.closed_at = Some(now);
         issue.updated_at = now;
         if let Some(pull) = &mut issue.pull {
-            pull.merged = Some(Merge { at: now, by, sha });
+            pull.merged = Some(Merge { at: now, by, sha: sha.clone() });
         }
+        self.move_branch(at.0, &base, &sha, by);
         self.tell_of_issue(at, "closed", by, json!({}));
+        Ok(sha)
     }
 
     /// Where a comment stands, for the transcript.

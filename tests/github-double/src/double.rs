@@ -81,7 +81,7 @@ impl Double {
     /// The registered App of this slug.
     pub fn app_by_slug(&self, slug: &str) -> Option<App> {
         let id = self.hub.read(|state| state.apps.values().find(|app| app.slug == slug).map(|app| app.id))?;
-        Some(App { hub: Arc::clone(&self.hub), id })
+        Some(App::handle(&self.hub, id))
     }
 
     /// Fails the next requests that `when` describes.
@@ -107,6 +107,11 @@ impl Double {
     /// Waits until `condition` holds; looks again whenever anything changes here.
     pub async fn wait_for(&self, what: &str, condition: impl Fn() -> bool) {
         self.hub.until(what, condition).await;
+    }
+
+    /// Ticks at every change here, for whoever shows this GitHub to people.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.hub.changes()
     }
 
     /// Waits until no webhook is under way.
@@ -182,7 +187,9 @@ impl DoubleBuilder {
         let address = listener.local_addr().expect("a listener has an address");
         let web = format!("http://{address}");
         let api = if self.enterprise { format!("{web}/api/v3") } else { web.clone() };
-        let hub = Arc::new(Hub::new(State::new(Urls { api, web }, self.clock), self.validate));
+        let mut state = State::new(Urls { api, web }, self.clock);
+        state.is_enterprise = self.enterprise;
+        let hub = Arc::new(Hub::new(state, self.validate));
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(server::serve(listener, Arc::clone(&hub), stopped));
         let guard = Arc::new(Guard { hub: Arc::clone(&hub), stop, watch_end: self.validate });

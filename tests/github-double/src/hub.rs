@@ -102,6 +102,11 @@ impl Hub {
         assert!(happened, "waited {PATIENCE:?} in vain for {what}\n\n{}", self.transcript());
     }
 
+    /// Ticks at every change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
     /// What happened so far, for a person to read.
     pub(crate) fn transcript(&self) -> String {
         self.read(|state| format!("What happened on GitHub:\n  {}", state.transcript.join("\n  ")))

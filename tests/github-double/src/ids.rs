@@ -33,7 +33,7 @@ ids! {
     RepositoryId "R";
     /// An issue or a pull request, as an issue.
     IssueId "I";
-    /// A comment of any kind; see also [`comment_node_id`].
+    /// A comment of any kind; its node id says which.
     CommentId "IC";
     /// A pull request review.
     ReviewId "PRR";
@@ -47,6 +47,22 @@ ids! {
     AppId "A";
     /// An installation of a GitHub App on an account.
     InstallationId "MDIzOk";
+    /// A check suite.
+    CheckSuiteId "CS";
+    /// A check run.
+    CheckRunId "CR";
+    /// A commit status.
+    StatusId "SC";
+    /// A workflow of GitHub Actions.
+    WorkflowId "W";
+    /// A run of a workflow.
+    RunId "WFR";
+    /// A job of a run.
+    JobId "JOB";
+    /// A deployment.
+    DeploymentId "DE";
+    /// A status of a deployment.
+    DeploymentStatusId "DES";
     /// One attempt at delivering one webhook.
     DeliveryId "HD";
 }

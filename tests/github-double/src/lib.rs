@@ -32,6 +32,7 @@
 
 mod access;
 mod acts;
+mod acts_ci;
 mod clock;
 mod double;
 mod faults;
@@ -53,13 +54,16 @@ pub use clock::{Clock, Moment};
 pub use double::{Double, DoubleBuilder};
 pub use faults::{Fault, When};
 pub use ids::{
-    AccountId, AppId, CommentId, DeliveryId, DiscussionId, InstallationId, IssueId, ReactionId, RepositoryId,
-    ReviewId, TeamId,
+    AccountId, AppId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, DeploymentId, DeploymentStatusId,
+    DiscussionId, InstallationId, IssueId, JobId, ReactionId, RepositoryId, ReviewId, RunId, StatusId,
+    TeamId, WorkflowId,
 };
 pub use people::{
-    App, AppBuilder, Comment, Delivery, Discussion, Installation, Issue, IssueBuilder, Organization,
-    PullRequestBuilder, Reaction, Repository, Review, Team, User,
+    App, AppBuilder, CheckRun, Comment, Delivery, Deployment, Discussion, Installation, Issue, IssueBuilder,
+    Organization, PullRequestBuilder, Reaction, Repository, Review, Team, User, UserTokens, Workflow,
+    WorkflowRun,
 };
 pub use state::app::Access;
+pub use state::checks::CheckAction;
 pub use state::comment::Verdict;
 pub use state::repository::{Permission, Sha};

@@ -14,6 +14,8 @@
 //! [`World::end`] fails when something is still queued, when a dead letter lies around that the test did not
 //! expect, or when anything that went over the wire was not as GitHub describes it.
 
+pub mod wire;
+
 use std::time::Duration;
 
 use deputy_core::ports::{DeadLetter, DeadLetterQuery, DeadLetters as _};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::{ManualClock, delivery};
+use super::{ManualClock, delivery, noise};
 use crate::delivery::{About, Delivery, Headers};
 use crate::ports::{Accepted, Archive, ArchiveQuery, Clock, Inbox};
 
@@ -92,13 +92,6 @@ async fn many_at_once_are_all_kept<S: Inbox + Archive + 'static>(store: Arc<S>, 
 }
 
 async fn whatever_fits_github_comes_back_byte_for_byte(store: &(impl Inbox + Archive), clock: &ManualClock) {
-    let mut noise = 1_u32;
-    let incompressible: Vec<u8> = (0..3 << 20)
-        .map(|_| {
-            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            noise.to_be_bytes()[0]
-        })
-        .collect();
     let bare = |number| Delivery {
         headers: Headers::default(),
         about: About::default(),
@@ -107,7 +100,7 @@ async fn whatever_fits_github_comes_back_byte_for_byte(store: &(impl Inbox + Arc
     };
     let deliveries = [
         Delivery { body: Bytes::new(), ..bare(1) },
-        Delivery { body: incompressible.into(), ..bare(2) },
+        Delivery { body: noise(3 << 20, 1), ..bare(2) },
         Delivery { body: vec![b' '; 25 << 20].into(), ..bare(3) },
         Delivery { event: "x".repeat(64).parse().expect("it is a name"), ..delivery(4, clock.now()) },
         Delivery {

@@ -29,7 +29,7 @@ pub use inbox::inbox;
 pub use keys::keys;
 pub use nonces::nonces;
 pub use once::once;
-pub use sample::{delivery, delivery_id};
+pub use sample::{delivery, delivery_id, noise};
 pub use sessions::sessions;
 pub use vault::{Attacked, vault};
 pub use waiting::waiting;

@@ -1,5 +1,6 @@
 //! Deliveries to test with.
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use crate::delivery::{About, Delivery, Headers};
@@ -11,6 +12,16 @@ pub fn delivery_id(number: u64) -> DeliveryId {
     guid[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
     guid[8..].copy_from_slice(&number.wrapping_mul(0xd6e8_feb8_6659_fd93).to_be_bytes());
     DeliveryId::from_bytes(guid)
+}
+
+/// Bytes that no compression makes smaller.
+pub fn noise(length: usize, seed: u32) -> Bytes {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
 }
 
 /// A comment that was made in one of seven repositories: a delivery of its own for every `number`.

@@ -134,7 +134,7 @@ impl<'a> Source<'a> {
         self.checked(key, |text| text.trim().parse().map_err(|_| format!("must be {expected}")))
     }
 
-    /// A path. In the file it is relative to the file, in the environment to where the server starts.
+    /// A path. In the environment it is relative to where the server starts, else to the file if there is one.
     pub(super) fn path(&mut self, key: &str) -> Option<PathBuf> {
         let found = self.find(key)?;
         let [text] = &found.values[..] else {
@@ -146,7 +146,7 @@ impl<'a> Source<'a> {
 
     pub(super) fn resolve(&self, path: &str, origin: Origin) -> PathBuf {
         match self.file.and_then(Path::parent) {
-            Some(folder) if origin == Origin::File => folder.join(path),
+            Some(folder) if origin != Origin::Environment => folder.join(path),
             _ => PathBuf::from(path),
         }
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use deputy_core::ports::GitHubError;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
@@ -15,6 +16,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
     pub(crate) link: Option<HeaderValue>,
+    /// GitHub's clock when it answered; absent on answers from the cache.
+    pub(crate) date: Option<DateTime<Utc>>,
 }
 
 impl Answer {
@@ -34,6 +37,12 @@ impl Answer {
             parameters.split(';').any(|parameter| parameter.trim() == r#"rel="next""#).then_some(url)
         })
     }
+}
+
+/// The `Date` header.
+pub(crate) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let text = headers.get(http::header::DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
 }
 
 /// Whether the refusal is a rate limit, primary or secondary, which ends by itself.
@@ -191,7 +200,9 @@ mod tests {
         let link = r#"<https://h/x?page=1>; rel="prev", <https://h/x?a=1,2&page=3>; rel="next""#;
         let page = |link: &'static str| {
             let link = Some(HeaderValue::from_static(link));
-            Answer { status: StatusCode::OK, body: Bytes::new(), link }.next_page().map(str::to_owned)
+            Answer { status: StatusCode::OK, body: Bytes::new(), link, date: None }
+                .next_page()
+                .map(str::to_owned)
         };
         assert_eq!(page(r#"<https://h/x?page=3>; rel="next""#).as_deref(), Some("https://h/x?page=3"));
         assert_eq!(page(r#"<https://h/x?page=1>; rel="last""#), None);

@@ -6,15 +6,17 @@ use deputy_core::ports::GitHubError;
 use http::Method;
 use serde::Serialize;
 
-/// What to ask of GitHub.
-#[derive(Debug, Clone)]
+/// What to ask of GitHub. No `Debug`: bodies and paths can hold secrets.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) target: Target,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<(ContentType, Bytes)>,
     pub(crate) repeat: Repeat,
     /// Writes something that notifies people: GitHub allows 80 a minute and 500 an hour.
     pub(crate) creates_content: bool,
+    /// The path holds a code: it stands in no log line and no error.
+    pub(crate) has_secret_path: bool,
     /// Whose turn it is, where several repositories wait for one budget.
     pub(crate) repository: Option<RepositoryId>,
 }
@@ -30,6 +32,22 @@ pub(crate) enum Target {
     Site(String),
 }
 
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ContentType {
+    Json,
+    Form,
+}
+
+impl ContentType {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
 /// What a failure that leaves open whether the request arrived allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Repeat {
@@ -41,7 +59,15 @@ pub(crate) enum Repeat {
 
 impl Call {
     fn new(method: Method, target: Target, repeat: Repeat) -> Self {
-        Self { method, target, body: None, repeat, creates_content: false, repository: None }
+        Self {
+            method,
+            target,
+            body: None,
+            repeat,
+            creates_content: false,
+            has_secret_path: false,
+            repository: None,
+        }
     }
 
     pub(crate) fn get(path: Path) -> Self {
@@ -71,8 +97,20 @@ impl Call {
         Self::new(Method::POST, Target::GraphQl, repeat)
     }
 
-    pub(crate) fn site(path: &str) -> Self {
-        Self::new(Method::POST, Target::Site(path.to_owned()), Repeat::Once)
+    /// Of the site itself: OAuth, whose codes and tokens are used up by being used.
+    pub(crate) fn form(path: &str, fields: &[(&str, &str)]) -> Self {
+        let mut call = Self::new(Method::POST, Target::Site(path.to_owned()), Repeat::Once);
+        let mut body = String::new();
+        for (name, value) in fields {
+            if !body.is_empty() {
+                body.push('&');
+            }
+            body.push_str(name);
+            body.push('=');
+            encode(value, &mut body);
+        }
+        call.body = Some((ContentType::Form, body.into()));
+        call
     }
 
     pub(crate) fn idempotent(mut self) -> Self {
@@ -85,6 +123,11 @@ impl Call {
         self
     }
 
+    pub(crate) fn with_secret_path(mut self) -> Self {
+        self.has_secret_path = true;
+        self
+    }
+
     pub(crate) fn of(mut self, repository: RepositoryId) -> Self {
         self.repository = Some(repository);
         self
@@ -92,13 +135,17 @@ impl Call {
 
     pub(crate) fn json(mut self, body: &impl Serialize) -> Result<Self, GitHubError> {
         let body = serde_json::to_vec(body).map_err(|error| GitHubError::Unavailable(error.into()))?;
-        self.body = Some(body.into());
+        self.body = Some((ContentType::Json, body.into()));
         Ok(self)
     }
 
-    /// REST points, as GitHub counts them: 900 a minute.
+    /// REST points, as GitHub counts them: 900 a minute. OAuth is no part of that.
     pub(crate) fn points(&self) -> u32 {
-        if self.method == Method::GET { 1 } else { 5 }
+        match (&self.target, &self.method) {
+            (Target::Site(_), _) => 0,
+            (_, &Method::GET) => 1,
+            _ => 5,
+        }
     }
 }
 

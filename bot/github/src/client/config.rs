@@ -44,7 +44,7 @@ impl Default for ClientConfig {
             site: "https://github.com".to_owned(),
             user_agent: concat!("deputy/", env!("CARGO_PKG_VERSION")).to_owned(),
             request_timeout: Duration::from_secs(30),
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             concurrency: 50,
         }
     }
@@ -74,6 +74,11 @@ impl ClientConfig {
             None => format!("{api}/graphql"),
         };
         Ok(Self { api, graphql, site, ..Self::default() })
+    }
+
+    /// Whether anything is sent over TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.api.starts_with("https:") || self.site.starts_with("https:")
     }
 
     /// Another deadline for a call with its waiting and retries.

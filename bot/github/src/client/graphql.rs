@@ -10,6 +10,15 @@ use serde_json::{Value, json};
 use super::answer::GraphQlErrors;
 use super::{Call, Client, Identity, Repeat};
 
+/// What is asked of each comment of a list.
+macro_rules! found {
+    () => {
+        "{ nodes { id databaseId url body author { \
+            __typename ... on User { databaseId } \
+        } } }"
+    };
+}
+
 /// An operation and how often it may be sent.
 pub(crate) struct Operation {
     pub(crate) query: &'static str,
@@ -159,8 +168,8 @@ impl Client {
         }
         #[derive(Deserialize)]
         struct Node {
-            // A node of another kind has neither; then there is nothing to find.
-            #[serde(default, alias = "replies")]
+            // A node of another kind has none; then there is nothing to find.
+            #[serde(default)]
             comments: Nodes,
         }
         #[derive(Default, Deserialize)]
@@ -168,16 +177,18 @@ impl Client {
             nodes: Vec<Option<DiscussionReply>>,
         }
         let operation = Operation {
-            query: "query($id: ID!) {
-                node(id: $id) {
-                    ... on Discussion { comments(last: 100) { nodes { ...found } } }
-                    ... on DiscussionComment { replies(last: 100) { nodes { ...found } } }
-                }
-            }
-            fragment found on DiscussionComment {
-                id databaseId url body
-                author { __typename ... on User { databaseId } ... on Bot { databaseId } }
-            }",
+            query: match thread {
+                Some(_) => concat!(
+                    "query($id: ID!) { node(id: $id) { ... on DiscussionComment { comments: replies(last: 100) ",
+                    found!(),
+                    " } } }"
+                ),
+                None => concat!(
+                    "query($id: ID!) { node(id: $id) { ... on Discussion { comments(last: 100) ",
+                    found!(),
+                    " } } }"
+                ),
+            },
             variables: json!({"id": thread.unwrap_or(discussion)}),
             repeat: Repeat::Safe,
             creates_content: false,

@@ -12,7 +12,7 @@ pub(crate) enum Identity {
     App,
     /// The App's OAuth client, by id and secret.
     OAuthClient,
-    /// Nobody yet: OAuth before there is a token.
+    /// Nobody we know yet: people logging in.
     Anonymous,
     /// One installation of the App.
     Installation(InstallationId),

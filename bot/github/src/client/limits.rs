@@ -66,7 +66,7 @@ impl Limits {
             pass = lane.admit(call, deadline, clock) => pass,
             () = clock.sleep_until(deadline) => Err(GitHubError::RateLimited {
                 // Others are ahead of us all along; by then the queue has moved on.
-                retry_after: Duration::from_secs(60),
+                retry_after: Duration::from_mins(1),
             }),
         }
     }

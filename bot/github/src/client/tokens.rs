@@ -1,7 +1,7 @@
 //! Tokens by identity: installations' are exchanged here and kept; people's come from whoever keeps their grants.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use anyhow::anyhow;
 use async_trait::async_trait;
@@ -11,6 +11,10 @@ use deputy_core::ports::{Clock, GitHubError};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
 
+use crate::app::Scope;
+
+/// Past this many tokens, those that have run out are forgotten.
+const MANY: usize = 4096;
 /// Installation tokens live an hour; near its end they are not used any more.
 const SPARE: TimeDelta = TimeDelta::minutes(5);
 
@@ -49,7 +53,7 @@ pub(crate) struct Minted {
 /// The installations' tokens, with one request in flight for each.
 #[derive(Default)]
 pub(crate) struct InstallationTokens {
-    slots: std::sync::Mutex<HashMap<InstallationId, Arc<Slot>>>,
+    slots: std::sync::Mutex<HashMap<(InstallationId, Scope), Arc<Slot>>>,
 }
 
 #[derive(Default)]
@@ -70,15 +74,18 @@ impl InstallationTokens {
     /// under way shares what comes of it, also when it fails: a hundred callers ask GitHub once.
     pub(crate) async fn token(
         &self,
-        installation: InstallationId,
+        (installation, scope): (InstallationId, &Scope),
         rejected: Option<&SecretString>,
         clock: &dyn Clock,
         mint: impl Future<Output = Result<Minted, GitHubError>>,
-    ) -> Result<SecretString, GitHubError> {
+    ) -> Result<Minted, GitHubError> {
         use std::sync::atomic::Ordering::SeqCst;
         let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry(installation).or_default())
+            let mut slots = self.slots();
+            if slots.len() >= MANY {
+                slots.retain(|_, slot| Arc::strong_count(slot) > 1 || slot.is_alive(clock.now()));
+            }
+            Arc::clone(slots.entry((installation, scope.clone())).or_default())
         };
         let before = slot.ended.load(SeqCst);
         let mut state = slot.state.lock().await;
@@ -86,7 +93,7 @@ impl InstallationTokens {
             && minted.expires_at > clock.now() + SPARE
             && !same(&minted.token, rejected)
         {
-            return Ok(minted.token.clone());
+            return Ok(minted.clone());
         }
         if let Some(failure) = &state.failure
             && slot.ended.load(SeqCst) != before
@@ -97,9 +104,8 @@ impl InstallationTokens {
         slot.ended.fetch_add(1, SeqCst);
         match minted {
             Ok(minted) => {
-                let token = minted.token.clone();
-                *state = State { current: Some(minted), failure: None };
-                Ok(token)
+                *state = State { current: Some(minted.clone()), failure: None };
+                Ok(minted)
             }
             Err(error) => {
                 *state = State { current: None, failure: Some(again(&error)) };
@@ -110,7 +116,17 @@ impl InstallationTokens {
 
     /// The installation is gone: its token is not used again.
     pub(crate) fn forget(&self, installation: InstallationId) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&installation);
+        self.slots().retain(|(owner, _), _| *owner != installation);
+    }
+
+    fn slots(&self) -> MutexGuard<'_, HashMap<(InstallationId, Scope), Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn is_alive(&self, now: DateTime<Utc>) -> bool {
+        self.state.try_lock().is_ok_and(|state| state.current.as_ref().is_some_and(|it| it.expires_at > now))
     }
 }
 

@@ -20,6 +20,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::ClientConfig;
+
 /// More than any answer that we ask for: a page of 100 comments of 64 KB each comes to 6.4 MB, more with escapes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 
@@ -52,20 +54,23 @@ pub(crate) enum SendError {
 }
 
 impl Transport {
-    pub(crate) fn new(timeout: Duration) -> Self {
+    pub(crate) fn new(config: &ClientConfig) -> Self {
+        let timeout = config.request_timeout;
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
+        tcp.set_keepalive(Some(Duration::from_mins(1)));
         tcp.set_connect_timeout(Some(Duration::from_secs(10).min(timeout)));
         let tls = hyper_rustls::HttpsConnectorBuilder::new();
-        // The system's certificates know a company's own authority; a bare container has none, hence ours.
-        let tls = match tls.with_native_roots() {
-            Ok(tls) => tls,
-            Err(error) => {
+        // The system's certificates know a company's own authority; a bare container has none, hence ours. A
+        // GitHub on this machine needs neither, and reading the system's takes a while.
+        let tls = if config.is_encrypted() {
+            tls.with_native_roots().unwrap_or_else(|error| {
                 tracing::debug!(%error, "no system certificates; using the built-in ones");
                 hyper_rustls::HttpsConnectorBuilder::new().with_webpki_roots()
-            }
+            })
+        } else {
+            tls.with_webpki_roots()
         };
         let connector = tls.https_or_http().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())

@@ -1,5 +1,7 @@
 //! What payloads become: GitHub's recorded ones, and written ones for what was never recorded.
 
+#![expect(clippy::needless_pass_by_value, reason = "payloads are written where they are passed")]
+
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,6 +1,11 @@
 //! The client against a GitHub that fails in every way it can: what is repeated, what waits, what is told.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![allow(clippy::needless_pass_by_value, reason = "answers are written where they are passed")]
+
+mod app;
 mod clock;
+mod login;
 mod places;
 mod server;
 mod tokens;
@@ -13,7 +18,7 @@ use async_trait::async_trait;
 use deputy_core::comment::{Account, Comment, CommentAction, Place, Repository};
 use deputy_core::ids::{CommentId, InstallationId, Number, RepositoryId, UserId};
 use deputy_core::ports::{Acting, AppSigner, AppSignerError, Clock};
-use deputy_github::{App, Client, ClientConfig, NoLogins};
+use deputy_github::{App, Client, ClientConfig, NoLogins, OAuthClient};
 use serde_json::json;
 
 use clock::DrivenClock;
@@ -60,7 +65,8 @@ impl World {
     ) -> Self {
         let server = Server::start(script).await;
         let config = ClientConfig::with_api(&server.url, &server.url).unwrap();
-        let app = App { issuer: "Iv23test".to_owned(), signer: Arc::new(NoKey), oauth: None };
+        let oauth = OAuthClient { id: "Iv23test".to_owned(), secret: "the-client-secret".into() };
+        let app = App { issuer: "Iv23test".to_owned(), signer: Arc::new(NoKey), oauth: Some(oauth) };
         let client = Client::new(config, app, Arc::new(NoLogins), clock.clone());
         Self { client: Arc::new(client), server, clock }
     }

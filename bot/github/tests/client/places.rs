@@ -107,14 +107,14 @@ async fn discussions_speak_graphql() {
         let reply = json!({"id": "DC_31", "databaseId": 31, "url": "https://h/31"});
         let data = if query.contains("addDiscussionComment") {
             json!({"addDiscussionComment": {"comment": reply}})
-        } else if query.contains("replies(last") {
+        } else if query.contains("comments: replies(last") {
             let mut ours = reply;
             ours["body"] = json!("m");
             ours["author"] = json!({"__typename": "Bot", "databaseId": 77});
             let mut stranger = ours.clone();
             stranger["id"] = json!("DC_1");
             stranger["author"] = json!({"__typename": "User", "databaseId": 1});
-            json!({"node": {"replies": {"nodes": [null, stranger, ours]}}})
+            json!({"node": {"comments": {"nodes": [null, stranger, ours]}}})
         } else {
             json!({"x": null})
         };

@@ -5,6 +5,7 @@
 mod accepting;
 mod lifecycle;
 mod limits;
+mod mutations;
 mod refusing;
 mod routes;
 mod support;

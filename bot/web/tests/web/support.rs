@@ -60,6 +60,11 @@ impl FakeInbox {
         self.stored.lock().unwrap().get(&id.parse().unwrap()).cloned()
     }
 
+    /// Everything stored, which is forgotten.
+    pub fn drain(&self) -> Vec<Delivery> {
+        self.stored.lock().unwrap().drain().map(|(_, delivery)| delivery).collect()
+    }
+
     pub fn len(&self) -> usize {
         self.stored.lock().unwrap().len()
     }
@@ -210,6 +215,11 @@ impl Client {
 
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await
+    }
+
+    /// Says that nothing more will be sent.
+    pub async fn finish(&mut self) {
+        let _ = self.stream.shutdown().await;
     }
 
     /// The next answer; fails the test when the connection ends before it.

@@ -100,7 +100,7 @@ impl State {
             Place::Commit { .. } => "CommitComment",
             Place::Discussion { .. } => "DiscussionComment",
         };
-        json!({
+        let mut graph = json!({
             "__typename": name,
             "id": comment.node_id(),
             "databaseId": comment.id,
@@ -111,13 +111,27 @@ impl State {
             "author": self.actor_graph(comment.author),
             "isMinimized": comment.minimized.is_some(),
             "minimizedReason": comment.minimized.as_ref().map(|reason| reason.to_ascii_lowercase()),
-        })
+        });
+        if let Place::Discussion { discussion, .. } = comment.place {
+            graph["replies"] = self.thread_graph(discussion, Some(comment.id));
+        }
+        graph
+    }
+
+    /// The top-level comments of a discussion, or the replies to one of them.
+    fn thread_graph(&self, discussion: DiscussionId, parent: Option<CommentId>) -> Value {
+        let nodes: Vec<Value> = self
+            .discussion_comments(discussion)
+            .filter(
+                |comment| matches!(comment.place, Place::Discussion { reply_to, .. } if reply_to == parent),
+            )
+            .map(|comment| self.comment_graph(comment))
+            .collect();
+        json!({ "__typename": "DiscussionCommentConnection", "totalCount": nodes.len(), "nodes": nodes })
     }
 
     pub(super) fn discussion_graph(&self, id: DiscussionId) -> Value {
         let discussion = &self.discussions[&id];
-        let comments: Vec<Value> =
-            self.discussion_comments(id).map(|comment| self.comment_graph(comment)).collect();
         json!({
             "__typename": "Discussion",
             "id": id.node_id(),
@@ -127,11 +141,7 @@ impl State {
             "body": discussion.body,
             "url": self.discussion_html_url(discussion),
             "author": self.actor_graph(discussion.author),
-            "comments": {
-                "__typename": "DiscussionCommentConnection",
-                "totalCount": comments.len(),
-                "nodes": comments,
-            },
+            "comments": self.thread_graph(id, None),
         })
     }
 
@@ -139,6 +149,6 @@ impl State {
         // GraphQL leaves a bot's `[bot]` away.
         let account = self.account(id);
         let login = account.login.trim_end_matches("[bot]");
-        json!({ "__typename": account.type_name(), "id": id.node_id(), "login": login })
+        json!({ "__typename": account.type_name(), "id": id.node_id(), "databaseId": id, "login": login })
     }
 }

@@ -47,7 +47,7 @@ impl State {
                 }
                 Ok(Caller::Installation(bearer.clone()))
             }
-            Bearer::User(bearer) => Ok(Caller::User(bearer.clone())),
+            Bearer::User(bearer) => Ok(Caller::User(*bearer)),
             Bearer::Personal(user) => Ok(Caller::Personal(*user)),
         }
     }

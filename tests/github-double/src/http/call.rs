@@ -14,6 +14,8 @@ pub(crate) struct Call {
     pub(crate) path: Vec<(String, String)>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Value,
+    /// The `Accept` header.
+    pub(crate) accept: String,
 }
 
 impl Call {

@@ -27,6 +27,9 @@ const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// The versions of the REST API that GitHub serves.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 
+/// The Enterprise Server that the double is, when it is one.
+pub(crate) const ENTERPRISE: &str = "3.19.0";
+
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
 /// A request with its body read.
@@ -169,7 +172,7 @@ fn respond(hub: &Arc<Hub>, received: &Received) -> Ready {
             format!("\"{version}\" is not a valid version. Supported versions are {}.", VERSIONS.join(", "));
         return refuse(hub, received, &caller, Refusal::new(400, &text), None);
     }
-    let standing = hub.read(|state| lock(&state.rates).standing(&caller, state.now()));
+    let standing = hub.read(|state| state.standing(&caller));
     if standing.remaining() == 0 && received.path != "/rate_limit" {
         let text = format!("API rate limit exceeded for {}.", hub.read(|state| state.caller_name(&caller)));
         return refuse(hub, received, &caller, Refusal::new(403, &text), None);
@@ -188,12 +191,12 @@ fn web(hub: &Arc<Hub>, received: &Received) -> Ready {
         state.tell(format!("→ {} {} → {}", received.method, received.path, reply.status));
         reply
     });
+    let body = Bytes::from(reply.bytes());
+    let reply_is_text = reply.is_text || body.is_empty();
     let mut headers = reply.headers;
-    let body = match reply.body {
-        Some(Value::String(text)) => Bytes::from(text),
-        Some(json) => Bytes::from(json.to_string()),
-        None => Bytes::new(),
-    };
+    if !reply_is_text {
+        headers.push(("content-type", "application/json; charset=utf-8".to_owned()));
+    }
     headers.push(("x-github-request-id", request_id()));
     Ready { status: reply.status, headers, body }
 }
@@ -218,6 +221,7 @@ fn rest(hub: &Arc<Hub>, received: &Received, caller: Caller) -> Ready {
         path: parameters,
         query: received.query.clone(),
         body: body.unwrap_or_default(),
+        accept: received.header("accept").unwrap_or_default().to_owned(),
     };
     let answer = hub.change(|state| {
         let answer = (route.handler)(state, &call);
@@ -231,7 +235,8 @@ fn rest(hub: &Arc<Hub>, received: &Received, caller: Caller) -> Ready {
     });
     let url = described.as_ref().and_then(Operation::documentation_url).unwrap_or(DOCUMENTATION);
     let reply = answer.unwrap_or_else(|refusal| refusal.into_reply(url));
-    if let Some(described) = &described {
+    // Descriptions speak of JSON only.
+    if let Some(described) = described.as_ref().filter(|_| !reply.is_text) {
         let faults = described.check_response(reply.status, reply.body.as_ref());
         report(hub, &format!("answer {}", reply.status), received, &faults);
     }
@@ -250,8 +255,7 @@ fn conditional(
     if route.method != "GET" || reply.status != 200 || free {
         return ready(hub, received, caller, reply, !free);
     }
-    let text = reply.body.as_ref().map(Value::to_string).unwrap_or_default();
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let digest = ring::digest::digest(&ring::digest::SHA256, &reply.bytes());
     let etag = format!("W/\"{}\"", random::hex(digest.as_ref()));
     let known = received.header("if-none-match").is_some_and(|tags| {
         tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag.trim_start_matches("W/"))
@@ -326,11 +330,10 @@ fn refuse(
 /// Adds what every answer has: request id, media type, and how the caller's hour stands.
 fn ready(hub: &Arc<Hub>, received: &Received, caller: &Caller, reply: Reply, counts: bool) -> Ready {
     let standing: Standing = hub.read(|state| {
-        let mut rates = lock(&state.rates);
         if counts {
-            rates.count(caller, state.now());
+            lock(&state.rates).count(caller, state.now());
         }
-        rates.standing(caller, state.now())
+        state.standing(caller)
     });
     let mut headers = vec![
         ("content-type", "application/json; charset=utf-8".to_owned()),
@@ -343,9 +346,12 @@ fn ready(hub: &Arc<Hub>, received: &Received, caller: &Caller, reply: Reply, cou
         ),
     ];
     headers.extend(standing.headers());
+    if hub.read(|state| state.is_enterprise) {
+        headers.push(("x-github-enterprise-version", ENTERPRISE.to_owned()));
+    }
+    let body = Bytes::from(reply.bytes());
     // Last, so that a fault's own rate-limit headers win.
     headers.extend(reply.headers);
-    let body = reply.body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
     if body.is_empty() {
         headers.retain(|(name, _)| *name != "content-type");
     }

@@ -4,6 +4,11 @@ use std::collections::HashMap;
 
 use super::auth::Caller;
 use crate::clock::Moment;
+use crate::hub::lock;
+use crate::state::State;
+
+/// The most that any caller has, outside Enterprise Cloud.
+const MOST: u64 = 12_500;
 
 /// What GitHub counts a caller's requests under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -51,8 +56,7 @@ impl Standing {
 
 impl Rates {
     /// How the caller stands; an hour after the first request the count starts anew.
-    pub(crate) fn standing(&mut self, caller: &Caller, now: Moment) -> Standing {
-        let limit = if matches!(caller, Caller::Anonymous) { 60 } else { 5000 };
+    pub(crate) fn standing(&mut self, caller: &Caller, limit: u64, now: Moment) -> Standing {
         let used = self.used(caller, now);
         Standing { limit, used: used.count, resets: used.resets }
     }
@@ -64,7 +68,7 @@ impl Rates {
 
     /// Leaves a caller's hour with nothing, as if it had used it up.
     pub(crate) fn exhaust(&mut self, caller: &Caller, now: Moment) {
-        self.used(caller, now).count = 5000;
+        self.used(caller, now).count = MOST;
     }
 
     fn used(&mut self, caller: &Caller, now: Moment) -> &mut Used {
@@ -74,6 +78,27 @@ impl Rates {
             *used = Used { count: 0, resets };
         }
         used
+    }
+}
+
+impl State {
+    /// How the caller stands now.
+    pub(crate) fn standing(&self, caller: &Caller) -> Standing {
+        lock(&self.rates).standing(caller, self.hourly_limit(caller), self.now())
+    }
+
+    /// 5,000 an hour; an installation gets 50 more for each repository and each member over 20.
+    fn hourly_limit(&self, caller: &Caller) -> u64 {
+        let installation = match caller {
+            Caller::Anonymous => return 60,
+            Caller::Installation(bearer) => self.installations.get(&bearer.installation),
+            _ => None,
+        };
+        let Some(installation) = installation else { return 5000 };
+        let repositories = self.repositories.values().filter(|r| installation.covers(r)).count();
+        let members = self.organization(installation.account).map_or(0, |org| org.members.len());
+        let over = |count: usize| count.saturating_sub(20) as u64;
+        (5000 + 50 * (over(repositories) + over(members))).min(MOST)
     }
 }
 

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Option<Value>,
+    /// The body is a text to be sent as it is, not JSON.
+    pub(crate) is_text: bool,
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
@@ -24,7 +26,7 @@ pub(crate) type Answer = Result<Reply, Refusal>;
 
 impl Reply {
     pub(crate) fn new(status: u16, body: Value) -> Self {
-        Self { status, body: Some(body), headers: Vec::new() }
+        Self { status, body: Some(body), is_text: false, headers: Vec::new() }
     }
 
     pub(crate) fn ok(body: Value) -> Self {
@@ -34,11 +36,30 @@ impl Reply {
     /// 201, with where the new thing is.
     pub(crate) fn created(body: Value) -> Self {
         let location = body["url"].as_str().map(|url| ("location", url.to_owned()));
-        Self { status: 201, body: Some(body), headers: location.into_iter().collect() }
+        Self { headers: location.into_iter().collect(), ..Self::new(201, body) }
     }
 
     pub(crate) fn no_content() -> Self {
-        Self { status: 204, body: None, headers: Vec::new() }
+        Self::empty(204)
+    }
+
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, body: None, is_text: false, headers: Vec::new() }
+    }
+
+    /// Something that is not JSON.
+    pub(crate) fn text(content_type: &str, text: &str) -> Self {
+        let headers = vec![("content-type", content_type.to_owned())];
+        Self { status: 200, body: Some(Value::String(text.to_owned())), is_text: true, headers }
+    }
+
+    /// The body as it goes over the wire.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match &self.body {
+            None => Vec::new(),
+            Some(Value::String(text)) if self.is_text => text.clone().into_bytes(),
+            Some(json) => json.to_string().into_bytes(),
+        }
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
@@ -78,6 +99,6 @@ impl Refusal {
         }
         body["documentation_url"] = json!(documentation_url);
         body["status"] = json!(self.status.to_string());
-        Reply { status: self.status, body: Some(body), headers: self.headers }
+        Reply { headers: self.headers, ..Reply::new(self.status, body) }
     }
 }

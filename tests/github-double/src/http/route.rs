@@ -46,31 +46,43 @@ pub(crate) fn find(method: &str, path: &str) -> Option<(&'static Route, Vec<(Str
         .filter(|route| route.method == method)
         .filter_map(|route| Some((route, match_path(route.template, path)?)))
         // Fewer parameters are the more particular route: `/pulls/comments/{comment_id}`.
-        .min_by_key(|(_, parameters)| parameters.len())
+        // Of equals the longer template: `/commits/{ref}/status` before `/commits/{ref}` with slashes in it.
+        .min_by_key(|(route, parameters)| (parameters.len(), std::cmp::Reverse(route.template.len())))
 }
 
 fn match_path(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
-    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    let (mut template, mut path) = (template, path);
     loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return Some(parameters),
-            (Some(wanted), Some(given)) => {
-                let name = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-                match name {
-                    Some(name) if !given.is_empty() => parameters.push((name.to_owned(), decoded(given))),
-                    None if wanted == given => {}
-                    _ => return None,
-                }
+        let (wanted, more_wanted) = split(template);
+        let (given, more_given) = split(path);
+        let name = wanted.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        match name {
+            // Paths and refs have slashes of their own, where nothing comes after them.
+            Some(name @ ("path" | "ref" | "basehead" | "branch" | "tag")) if more_wanted.is_none() => {
+                parameters.push((name.to_owned(), decoded(path)));
+                return (!path.is_empty()).then_some(parameters);
             }
+            Some(name) if !given.is_empty() => parameters.push((name.to_owned(), decoded(given))),
+            None if wanted == given => {}
+            _ => return None,
+        }
+        match (more_wanted, more_given) {
+            (None, None) => return Some(parameters),
+            (Some(wanted), Some(given)) => (template, path) = (wanted, given),
             _ => return None,
         }
     }
 }
 
+/// The first segment, and what comes after it.
+fn split(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
+}
+
 fn decoded(segment: &str) -> String {
-    // In a path `+` is itself; the form decoder would make it a space.
-    let plus = segment.replace('+', "%2B");
+    // In a path these are themselves; the form decoder would take them for its own.
+    let plus = segment.replace('+', "%2B").replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(plus.as_bytes())
         .next()
         .map_or_else(String::new, |(text, _)| text.into_owned())
@@ -85,6 +97,11 @@ mod tests {
         let (route, parameters) = find("GET", "/repos/a/b%2Dc/pulls/comments/7").expect("a route");
         assert_eq!(route.template, "/repos/{owner}/{repo}/pulls/comments/{comment_id}");
         assert_eq!(parameters[1], ("repo".to_owned(), "b-c".to_owned()));
+        let (route, parameters) = find("GET", "/repos/a/b/contents/.github/deputy.toml").expect("a route");
+        assert_eq!(parameters[2].1, ".github/deputy.toml");
+        assert_eq!(route.template, "/repos/{owner}/{repo}/contents/{path}");
+        let (_, parameters) = find("GET", "/repos/a/b/commits/feature%2Fx/check-runs").expect("a route");
+        assert_eq!(parameters[2].1, "feature/x");
     }
 
     #[test]

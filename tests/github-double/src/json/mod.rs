@@ -4,8 +4,12 @@
 //! webhooks; the checks in [`crate::schema`] fail a test where a field is missing.
 
 mod account;
+mod actions;
 mod app;
+mod checks;
 mod comment;
+mod commit;
+mod deployment;
 mod discussion;
 mod issue;
 mod pull;

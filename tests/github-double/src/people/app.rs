@@ -6,11 +6,9 @@ use std::sync::Arc;
 use super::{Installation, Organization, Repository, User};
 use crate::hub::Hub;
 use crate::ids::{AccountId, AppId, DeliveryId};
-use crate::keys::AppKey;
-use crate::random;
 use crate::state::State;
-use crate::state::account::{Kind, slug};
-use crate::state::app::{self, Access, Permissions, Webhook};
+use crate::state::account::Kind;
+use crate::state::app::{self, Access, Permissions};
 use crate::state::delivery::{self, Outcome};
 
 /// The App permissions that Deputy asks for, and the default of [`AppBuilder`].
@@ -28,7 +26,7 @@ const PERMISSIONS: [(&str, Access); 10] = [
 ];
 
 /// The events that Deputy listens to, and the default of [`AppBuilder`].
-const EVENTS: [&str; 19] = [
+const EVENTS: [&str; 22] = [
     "check_run",
     "check_suite",
     "commit_comment",
@@ -45,6 +43,9 @@ const EVENTS: [&str; 19] = [
     "pull_request_review",
     "pull_request_review_comment",
     "push",
+    "repository",
+    "status",
+    "team",
     "workflow_dispatch",
     "workflow_job",
     "workflow_run",
@@ -107,31 +108,24 @@ impl AppBuilder {
     }
 
     fn add(self, state: &mut State) -> AppId {
-        let slug = slug(&self.name);
-        let bot = state.add_account(&format!("{slug}[bot]"), Kind::Bot);
         let owner = self.owner.unwrap_or_else(|| match state.account_by_login("app-owner") {
             Some(owner) => owner.id,
             None => state.add_account("app-owner", Kind::User),
         });
-        let id = AppId(state.next_id());
-        let hook_id = state.next_id();
-        let key = AppKey::numbered(state.keys_given);
-        state.keys_given += 1;
-        let app = app::App {
-            id,
-            slug,
-            name: self.name,
-            owner,
-            bot,
-            client_id: random::token("Iv23li", 14),
-            client_secret: random::hex(&random::bytes(20)),
-            keys: vec![key],
-            permissions: self.permissions,
-            events: self.events,
-            webhook: Webhook { hook_id, url: None, secret: random::hex(&random::bytes(20)), form: false },
-            created_at: state.now(),
-        };
-        state.apps.insert(id, app);
+        let events = self.events.into_iter().collect();
+        Self::add_from_manifest(state, &self.name, owner, self.permissions, events)
+    }
+
+    /// Makes an App with fresh key and secrets.
+    pub(crate) fn add_from_manifest(
+        state: &mut State,
+        name: &str,
+        owner: AccountId,
+        permissions: Permissions,
+        events: Vec<String>,
+    ) -> AppId {
+        let id = state.add_app(name, owner, permissions, events);
+        state.give_key(id);
         id
     }
 }
@@ -174,11 +168,7 @@ impl App {
 
     /// Generates one more private key; the others stay valid.
     pub fn add_private_key(&self) -> String {
-        self.hub.change(|state| {
-            let key = AppKey::numbered(state.keys_given);
-            state.keys_given += 1;
-            state.app_mut(self.id).keys.push(key);
-        });
+        self.hub.change(|state| state.give_key(self.id));
         self.private_key()
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::User;
+use crate::clock::Moment;
 use crate::hub::Hub;
 use crate::ids::{CommentId, ReviewId};
 use crate::state::comment::{self, NewComment, NewLineComment, Place};
@@ -46,6 +47,11 @@ impl Comment {
     /// The login of who wrote it: `ada`, `deputy[bot]`.
     pub fn author(&self) -> String {
         self.hub.read(|state| state.login(state.comments[&self.id].author).to_owned())
+    }
+
+    /// When it was written.
+    pub fn created_at(&self) -> Moment {
+        self.look(|comment| comment.created_at)
     }
 
     /// The slug of the App through which it was written, if through one.

@@ -124,7 +124,7 @@ impl Issue {
             let pull = issue.pull.as_ref().expect("a pull request");
             (pull.head_repository, pull.head_ref.clone())
         });
-        self.hub.act(|state| state.push(repository, &branch, user.id, message)).await;
+        self.hub.act(|state| state.push(repository, &branch, user.id, (message, None))).await;
         self.head_sha()
     }
 
@@ -156,9 +156,10 @@ impl Issue {
         self.hub.act(|state| state.set_open((self.repository, self.number), true, user.id)).await;
     }
 
-    /// Merges the pull request.
-    pub async fn merge(&self, user: &User) {
-        self.hub.act(|state| state.merge((self.repository, self.number), user.id)).await;
+    /// Merges the pull request; a conflict fails the test.
+    pub async fn merge(&self, user: &User) -> Sha {
+        let merged = self.hub.act(|state| state.merge((self.repository, self.number), user.id, None)).await;
+        merged.expect("the pull request has no conflict")
     }
 
     /// Lets nobody but those with write access comment.

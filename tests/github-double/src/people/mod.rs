@@ -6,18 +6,22 @@
 
 mod account;
 mod app;
+mod ci;
 mod comment;
 mod discussion;
 mod installation;
 mod issue;
+mod login;
 mod repository;
 mod team;
 
 pub use account::{Organization, User};
 pub use app::{App, AppBuilder, Delivery};
+pub use ci::{CheckRun, Deployment, Workflow, WorkflowRun};
 pub use comment::{Comment, Reaction, Review};
 pub use discussion::Discussion;
 pub use installation::Installation;
 pub use issue::{Issue, IssueBuilder};
+pub use login::UserTokens;
 pub use repository::{PullRequestBuilder, Repository};
 pub use team::Team;

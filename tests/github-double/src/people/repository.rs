@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{Comment, Discussion, Issue, IssueBuilder, Organization, User};
+use crate::acts::NewPull;
 use crate::hub::Hub;
 use crate::ids::{AccountId, RepositoryId};
 use crate::state::comment::{NewComment, Place};
@@ -40,18 +41,27 @@ impl Repository {
         self.hub.read(|state| state.full_name(self.id))
     }
 
-    /// Lets everybody see the repository.
+    /// Lets everybody see the repository, with `repository.publicized` for Apps that listen.
     pub fn public(&self) -> &Self {
         self.set_private(false)
     }
 
-    /// Hides the repository from everybody without a permission.
+    /// Hides the repository from everybody without a permission, with `repository.privatized`.
     pub fn private(&self) -> &Self {
         self.set_private(true)
     }
 
     fn set_private(&self, private: bool) -> &Self {
-        self.hub.change(|state| state.repository_mut(self.id).private = private);
+        self.hub.change(|state| {
+            let was = std::mem::replace(&mut state.repository_mut(self.id).private, private);
+            if was == private {
+                return;
+            }
+            let action = if private { "privatized" } else { "publicized" };
+            let place = EventPlace::Repository(self.id);
+            let sender = state.acting_owner(state.repository(self.id).owner);
+            state.emit(Event { name: "repository", action: Some(action), place, sender, body: json!({}) });
+        });
         self
     }
 
@@ -112,8 +122,24 @@ impl Repository {
 
     /// Pushes a commit to a branch, made if there is none.
     pub async fn push(&self, user: &User, branch: &str, message: &str) -> Sha {
-        self.hub.act(|state| state.push(self.id, branch, user.id, message)).await;
+        self.hub.act(|state| state.push(self.id, branch, user.id, (message, None))).await;
         self.head(branch).expect("just pushed")
+    }
+
+    /// Pushes a commit that writes one file to a branch.
+    pub async fn write_file(&self, user: &User, branch: &str, path: &str, text: &str) -> Sha {
+        let message = format!("Write {path}");
+        self.hub.act(|state| state.push(self.id, branch, user.id, (&message, Some((path, text))))).await;
+        self.head(branch).expect("just pushed")
+    }
+
+    /// The text of a file on a branch.
+    pub fn file(&self, branch: &str, path: &str) -> Option<String> {
+        self.hub.read(|state| {
+            let repository = state.repository(self.id);
+            let sha = repository.branches.get(branch)?;
+            repository.commits[sha].files.get(path).map(ToString::to_string)
+        })
     }
 
     /// A pull request to be opened: say by whom, from where, with which text.
@@ -125,6 +151,7 @@ impl Repository {
             by: None,
             branch: None,
             head: self.id,
+            base: None,
             draft: false,
         }
     }
@@ -138,6 +165,15 @@ impl Repository {
     pub fn issue_number(&self, number: u64) -> Option<Issue> {
         let known = self.hub.read(|state| state.issues.contains_key(&(self.id, number)));
         known.then(|| Issue { hub: Arc::clone(&self.hub), repository: self.id, number })
+    }
+
+    /// All issues and pull requests, oldest first.
+    pub fn issues(&self) -> Vec<Issue> {
+        let numbers: Vec<u64> = self.hub.read(|state| {
+            state.issues.keys().filter(|(id, _)| *id == self.id).map(|(_, number)| *number).collect()
+        });
+        let issue = |number| Issue { hub: Arc::clone(&self.hub), repository: self.id, number };
+        numbers.into_iter().map(issue).collect()
     }
 
     /// Comments on a commit.
@@ -186,6 +222,7 @@ pub struct PullRequestBuilder {
     by: Option<AccountId>,
     branch: Option<String>,
     head: RepositoryId,
+    base: Option<String>,
     draft: bool,
 }
 
@@ -218,6 +255,13 @@ impl PullRequestBuilder {
         self
     }
 
+    /// Into another branch than the default one.
+    #[must_use]
+    pub fn into_branch(mut self, branch: &str) -> Self {
+        self.base = Some(branch.to_owned());
+        self
+    }
+
     /// Not ready for review.
     #[must_use]
     pub fn draft(mut self) -> Self {
@@ -232,14 +276,17 @@ impl PullRequestBuilder {
         let number = hub.act(|state| {
             let by = self.by.unwrap_or_else(|| state.acting_owner(state.repository(repository).owner));
             let branch = self.branch.clone().unwrap_or_else(|| crate::state::account::slug(&self.title));
-            let text = (self.title.as_str(), self.body.as_deref());
-            let number = state.open_pull((repository, by), (self.head, &branch), text, self.draft);
-            let pull = state.issue(repository, number).pull.as_ref().expect("just opened");
-            let (head, from) = (pull.head_sha.clone(), pull.head_repository);
-            // What is proposed can be looked at from the base: commit comments, statuses, checks.
-            let commit = state.repository(from).commits[&head].clone();
-            state.repository_mut(repository).commits.insert(head, commit);
-            number
+            state.open_pull(&NewPull {
+                repository,
+                author: by,
+                app: None,
+                title: &self.title,
+                body: self.body.as_deref(),
+                head_repository: self.head,
+                head_ref: &branch,
+                base_ref: self.base.as_deref(),
+                draft: self.draft,
+            })
         });
         Issue { number: number.await, hub: Arc::clone(&self.repository.hub), repository }
     }

@@ -49,10 +49,33 @@ impl Team {
         self
     }
 
-    /// Gives the whole team a permission in a repository.
+    /// Gives the whole team a permission in a repository, or takes it with [`Permission::None`]; `team` tells
+    /// Apps that listen.
     pub fn permit(&self, repository: &Repository, permission: Permission) -> &Self {
         self.hub.change(|state| {
-            self.team(state, |team| team.repositories.insert(repository.id, permission));
+            let before = self.team(state, |team| match permission {
+                Permission::None => team.repositories.remove(&repository.id),
+                _ => team.repositories.insert(repository.id, permission),
+            });
+            let action = match (before, permission) {
+                (None, Permission::None) => return,
+                (None, _) => "added_to_repository",
+                (Some(_), Permission::None) => "removed_from_repository",
+                (Some(_), _) => "edited",
+            };
+            let sender = state.acting_owner(self.organization);
+            let team = &state.organization(self.organization).expect("an organization").teams[&self.slug];
+            let mut body = json!({ "team": state.team_json(self.organization, team) });
+            if let Some(before) = before.filter(|_| action == "edited") {
+                let from = json!({
+                    "admin": before >= Permission::Admin,
+                    "push": before >= Permission::Write,
+                    "pull": before >= Permission::Read,
+                });
+                body["changes"] = json!({ "repository": { "permissions": { "from": from } } });
+            }
+            let place = EventPlace::Repository(repository.id);
+            state.emit(Event { name: "team", action: Some(action), place, sender, body });
         });
         self
     }

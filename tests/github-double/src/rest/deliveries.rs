@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::apps::app;
 use crate::http::call::Call;
 use crate::http::reply::{Answer, Refusal, Reply};
-use crate::http::route::{Route, get, post};
+use crate::http::route::{Route, get, patch, post};
 use crate::ids::DeliveryId;
 use crate::json::delivery_item;
 use crate::state::State;
@@ -14,6 +14,7 @@ use crate::state::delivery::Delivery;
 
 pub(crate) const ROUTES: &[Route] = &[
     get("/app/hook/config", config),
+    patch("/app/hook/config", configure),
     get("/app/hook/deliveries", list),
     get("/app/hook/deliveries/{delivery_id}", get_delivery),
     post("/app/hook/deliveries/{delivery_id}/attempts", redeliver),
@@ -30,6 +31,21 @@ fn config(state: &mut State, call: &Call) -> Answer {
         "secret": "********",
         "url": webhook.url.clone().unwrap_or_default(),
     })))
+}
+
+fn configure(state: &mut State, call: &Call) -> Answer {
+    let webhook = &mut state.app_mut(app(call)?).webhook;
+    let text = |name: &str| call.body[name].as_str().map(str::to_owned);
+    if let Some(url) = text("url") {
+        webhook.url = Some(url);
+    }
+    if let Some(secret) = text("secret") {
+        webhook.secret = secret;
+    }
+    if let Some(kind) = text("content_type") {
+        webhook.form = kind == "form";
+    }
+    config(state, call)
 }
 
 /// Newest first; `cursor` in the `Link` header leads to older ones.

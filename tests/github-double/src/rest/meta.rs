@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::http::auth::Caller;
 use crate::http::call::Call;
+use crate::http::pipeline::ENTERPRISE;
 use crate::http::reply::{Answer, Refusal, Reply};
 use crate::http::route::{Route, get};
 use crate::state::State;
@@ -16,18 +17,22 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "routes have one shape")]
-fn meta(_: &mut State, _: &Call) -> Answer {
-    Ok(Reply::ok(json!({
+fn meta(state: &mut State, _: &Call) -> Answer {
+    let mut json = json!({
         "verifiable_password_authentication": false,
         "hooks": ["127.0.0.1/32"],
         "web": ["127.0.0.1/32"],
         "api": ["127.0.0.1/32"],
-    })))
+    });
+    if state.is_enterprise {
+        json["installed_version"] = json!(ENTERPRISE);
+    }
+    Ok(Reply::ok(json))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "routes have one shape")]
 fn rate_limit(state: &mut State, call: &Call) -> Answer {
-    let standing = crate::hub::lock(&state.rates).standing(&call.caller, state.now());
+    let standing = state.standing(&call.caller);
     let core = json!({
         "limit": standing.limit,
         "used": standing.used,

@@ -42,7 +42,7 @@ fn is_member(state: &mut State, call: &Call) -> Answer {
     if !asker_is_member {
         let location =
             format!("{}/orgs/{}/public_members/{}", state.urls.api, call.path("org"), call.path("username"));
-        return Ok(Reply { status: 302, body: None, headers: vec![("location", location)] });
+        return Ok(Reply::empty(302).with_header("location", location));
     }
     let user = person(state, call)?;
     let known = state.organization(org).is_some_and(|org| org.active(user).is_some());

@@ -134,6 +134,12 @@ fn rewrite_nullable(value: &mut Value) {
                 !(key == "examples" || key == "example" || key == "description" && value.is_string())
             });
             object.values_mut().for_each(rewrite_nullable);
+            // "No address" is written as an empty one, which is no URI; the default gives it away.
+            if object.get("format").is_some_and(|f| f == "uri")
+                && object.get("default").is_some_and(|d| d == "")
+            {
+                object.remove("format");
+            }
             if object.get("nullable") == Some(&Value::Bool(true)) {
                 object.remove("nullable");
                 let schema = Value::Object(std::mem::take(object));

@@ -6,6 +6,8 @@ use super::State;
 use crate::clock::Moment;
 use crate::ids::{AccountId, AppId, InstallationId, RepositoryId};
 use crate::keys::AppKey;
+use crate::random;
+use crate::state::account::{Kind, slug};
 
 /// How much a permission gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +57,10 @@ pub(crate) struct App {
     pub(crate) permissions: Permissions,
     pub(crate) events: BTreeSet<String>,
     pub(crate) webhook: Webhook,
+    /// Where logins may come back to.
+    pub(crate) callback_urls: Vec<String>,
+    pub(crate) device_flow: bool,
+    pub(crate) user_tokens_expire: bool,
     pub(crate) created_at: Moment,
 }
 
@@ -91,6 +97,46 @@ impl Installation {
 }
 
 impl State {
+    /// Makes an App with fresh secrets, its bot account, and no key yet.
+    pub(crate) fn add_app(
+        &mut self,
+        name: &str,
+        owner: AccountId,
+        permissions: Permissions,
+        events: Vec<String>,
+    ) -> AppId {
+        let slug = slug(name);
+        let bot = self.add_account(&format!("{slug}[bot]"), Kind::Bot);
+        let id = AppId(self.next_id());
+        let hook_id = self.next_id();
+        let app = App {
+            id,
+            slug,
+            name: name.to_owned(),
+            owner,
+            bot,
+            client_id: random::token("Iv23li", 14),
+            client_secret: random::hex(&random::bytes(20)),
+            keys: Vec::new(),
+            permissions,
+            events: events.into_iter().collect(),
+            webhook: Webhook { hook_id, url: None, secret: random::hex(&random::bytes(20)), form: false },
+            callback_urls: Vec::new(),
+            device_flow: false,
+            user_tokens_expire: true,
+            created_at: self.now(),
+        };
+        self.apps.insert(id, app);
+        id
+    }
+
+    /// One more private key for an App; no two Apps have the same.
+    pub(crate) fn give_key(&mut self, id: AppId) {
+        let key = AppKey::numbered(self.keys_given);
+        self.keys_given += 1;
+        self.app_mut(id).keys.push(key);
+    }
+
     pub(crate) fn app(&self, id: AppId) -> &App {
         self.apps.get(&id).expect("Apps are never deleted")
     }

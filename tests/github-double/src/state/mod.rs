@@ -1,11 +1,16 @@
 //! GitHub's state: everything it remembers, one file per kind of thing.
 
 pub(crate) mod account;
+pub(crate) mod actions;
 pub(crate) mod app;
+pub(crate) mod checks;
 pub(crate) mod comment;
 pub(crate) mod delivery;
+pub(crate) mod deployment;
 pub(crate) mod discussion;
+pub(crate) mod git;
 pub(crate) mod issue;
+pub(crate) mod oauth;
 pub(crate) mod reaction;
 pub(crate) mod repository;
 pub(crate) mod token;
@@ -16,7 +21,8 @@ use std::sync::Mutex;
 use crate::clock::{Clock, Moment};
 use crate::http::rate::Rates;
 use crate::ids::{
-    AccountId, AppId, CommentId, DeliveryId, DiscussionId, InstallationId, RepositoryId, ReviewId,
+    AccountId, AppId, CheckRunId, CheckSuiteId, CommentId, DeliveryId, DeploymentId, DiscussionId,
+    InstallationId, JobId, RepositoryId, ReviewId, RunId, WorkflowId,
 };
 
 /// Where this GitHub is reached: `api` for REST, `web` for what a browser opens.
@@ -26,11 +32,16 @@ pub(crate) struct Urls {
     pub(crate) web: String,
 }
 
+/// Lines of the transcript that are kept.
+const LONGEST_TRANSCRIPT: usize = 10_000;
+
 /// Everything this GitHub remembers. Guarded by the hub's lock; changed only in [`crate::hub::Hub::change`].
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) urls: Urls,
     pub(crate) clock: Clock,
+    /// Enterprise Server, which is a little behind.
+    pub(crate) is_enterprise: bool,
     last_id: u64,
     pub(crate) accounts: BTreeMap<AccountId, account::Account>,
     pub(crate) repositories: BTreeMap<RepositoryId, repository::Repository>,
@@ -39,9 +50,17 @@ pub(crate) struct State {
     pub(crate) comments: BTreeMap<CommentId, comment::Comment>,
     pub(crate) reviews: BTreeMap<ReviewId, comment::Review>,
     pub(crate) reactions: Vec<reaction::Reaction>,
+    pub(crate) check_suites: BTreeMap<CheckSuiteId, checks::CheckSuite>,
+    pub(crate) check_runs: BTreeMap<CheckRunId, checks::CheckRun>,
+    pub(crate) statuses: Vec<checks::Status>,
+    pub(crate) workflows: BTreeMap<WorkflowId, actions::Workflow>,
+    pub(crate) runs: BTreeMap<RunId, actions::Run>,
+    pub(crate) jobs: BTreeMap<JobId, actions::Job>,
+    pub(crate) deployments: BTreeMap<DeploymentId, deployment::Deployment>,
     pub(crate) apps: BTreeMap<AppId, app::App>,
     pub(crate) installations: BTreeMap<InstallationId, app::Installation>,
     pub(crate) tokens: BTreeMap<String, token::Token>,
+    pub(crate) oauth: oauth::OAuth,
     /// How many App keys were handed out, so that each is another.
     pub(crate) keys_given: usize,
     /// How often a comment was edited; its times alone cannot tell within one second.
@@ -62,6 +81,7 @@ impl State {
         Self {
             urls,
             clock,
+            is_enterprise: false,
             last_id: 1000,
             accounts: BTreeMap::new(),
             repositories: BTreeMap::new(),
@@ -70,9 +90,17 @@ impl State {
             comments: BTreeMap::new(),
             reviews: BTreeMap::new(),
             reactions: Vec::new(),
+            check_suites: BTreeMap::new(),
+            check_runs: BTreeMap::new(),
+            statuses: Vec::new(),
+            workflows: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            deployments: BTreeMap::new(),
             apps: BTreeMap::new(),
             installations: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            oauth: oauth::OAuth::default(),
             keys_given: 0,
             edits: BTreeMap::new(),
             deliveries: BTreeMap::new(),
@@ -94,6 +122,10 @@ impl State {
     }
 
     pub(crate) fn tell(&mut self, line: String) {
+        // A playground runs for days, and nobody reads that far back.
+        if self.transcript.len() >= LONGEST_TRANSCRIPT {
+            self.transcript.drain(..LONGEST_TRANSCRIPT / 2);
+        }
         self.transcript.push(line);
     }
 

@@ -1,9 +1,11 @@
 //! Repositories: who owns them, who may do what in them, and their branches and commits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use super::State;
+use super::git::Files;
 use crate::clock::Moment;
 use crate::ids::{AccountId, RepositoryId};
 
@@ -75,7 +77,15 @@ pub(crate) struct Repository {
     pub(crate) fork_of: Option<RepositoryId>,
     pub(crate) collaborators: BTreeMap<AccountId, Permission>,
     pub(crate) branches: BTreeMap<String, Sha>,
+    pub(crate) tags: BTreeMap<String, Sha>,
     pub(crate) commits: BTreeMap<Sha, Commit>,
+    /// Trees made through the Git data API, before a commit uses them.
+    pub(crate) trees: BTreeMap<Sha, Arc<Files>>,
+    pub(crate) blobs: BTreeMap<Sha, Arc<str>>,
+    pub(crate) environments: BTreeSet<String>,
+    /// Checks that must be green before a merge into the default branch.
+    pub(crate) required_checks: Vec<String>,
+    pub(crate) releases: Vec<Release>,
     pub(crate) last_number: u64,
     pub(crate) created_at: Moment,
     pub(crate) pushed_at: Moment,
@@ -84,6 +94,24 @@ pub(crate) struct Repository {
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
     pub(crate) message: String,
+    pub(crate) author: AccountId,
+    pub(crate) parents: Vec<Sha>,
+    pub(crate) files: Arc<Files>,
+    pub(crate) at: Moment,
+    /// Later commits have greater ones, also within one second.
+    pub(crate) serial: u64,
+}
+
+/// A release, as far as anybody here asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Release {
+    pub(crate) id: u64,
+    pub(crate) tag: String,
+    pub(crate) target: String,
+    pub(crate) name: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) is_draft: bool,
+    pub(crate) is_prerelease: bool,
     pub(crate) author: AccountId,
     pub(crate) at: Moment,
 }
@@ -120,7 +148,13 @@ impl State {
             fork_of: None,
             collaborators: BTreeMap::new(),
             branches: BTreeMap::new(),
+            tags: BTreeMap::new(),
             commits: BTreeMap::new(),
+            trees: BTreeMap::new(),
+            blobs: BTreeMap::new(),
+            environments: BTreeSet::new(),
+            required_checks: Vec::new(),
+            releases: Vec::new(),
             last_number: 0,
             created_at: now,
             pushed_at: now,
@@ -128,24 +162,6 @@ impl State {
         self.repositories.insert(id, repository);
         self.add_commit(id, "main", owner, "Start");
         id
-    }
-
-    /// Puts a commit on top of `branch`, which is made if it is new.
-    pub(crate) fn add_commit(
-        &mut self,
-        id: RepositoryId,
-        branch: &str,
-        author: AccountId,
-        message: &str,
-    ) -> Sha {
-        let at = self.now();
-        let sha = crate::random::sha();
-        let repository = self.repository_mut(id);
-        let commit = Commit { message: message.to_owned(), author, at };
-        repository.commits.insert(sha.clone(), commit);
-        repository.branches.insert(branch.to_owned(), sha.clone());
-        repository.pushed_at = at;
-        sha
     }
 
     /// The number that the next issue, pull request or discussion gets: GitHub counts them together.

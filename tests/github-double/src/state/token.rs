@@ -12,6 +12,8 @@ pub(crate) struct Token {
     pub(crate) bearer: Bearer,
     pub(crate) expires_at: Option<Moment>,
     pub(crate) issued_at: Moment,
+    /// Later tokens have greater ones, also within one second.
+    pub(crate) serial: u64,
 }
 
 /// Who a token stands for.
@@ -34,7 +36,7 @@ pub(crate) struct InstallationBearer {
     pub(crate) permissions: Option<Permissions>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct UserBearer {
     pub(crate) user: AccountId,
     pub(crate) app: AppId,
@@ -46,7 +48,8 @@ impl State {
     /// Issues a token that starts with `prefix`.
     pub(crate) fn issue_token(&mut self, prefix: &str, bearer: Bearer, expires_at: Option<Moment>) -> String {
         let text = crate::random::token(prefix, 36);
-        let token = Token { bearer, expires_at, issued_at: self.now() };
+        let serial = self.next_id();
+        let token = Token { bearer, expires_at, issued_at: self.now(), serial };
         self.tokens.insert(text.clone(), token);
         text
     }

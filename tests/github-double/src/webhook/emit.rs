@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::ids::{AccountId, AppId, DeliveryId, InstallationId, RepositoryId};
 use crate::state::State;
+use crate::state::app::Permissions;
 use crate::state::delivery::{Delivery, Outcome};
 
 /// Something that happened on an account or in a repository.
@@ -26,9 +27,36 @@ pub(crate) enum EventPlace {
 /// Sent to every App, subscribed or not: they cannot be unsubscribed from.
 const ALWAYS: [&str; 4] = ["installation", "installation_repositories", "github_app_authorization", "ping"];
 
+/// The permissions of which an App needs one to hear of an event; `metadata` is there for all.
+fn may_know(event: &str, permissions: &Permissions) -> bool {
+    let needed: &[&str] = match event {
+        "check_run" | "check_suite" => &["checks"],
+        "commit_comment" | "push" | "workflow_dispatch" => &["contents"],
+        "deployment" | "deployment_status" => &["deployments"],
+        "discussion" | "discussion_comment" => &["discussions"],
+        "issues" => &["issues"],
+        "issue_comment" => &["issues", "pull_requests"],
+        "member" | "membership" | "organization" | "team" => &["members"],
+        "pull_request" | "pull_request_review" | "pull_request_review_comment" => &["pull_requests"],
+        "status" => &["statuses"],
+        "workflow_job" | "workflow_run" => &["actions"],
+        _ => return true,
+    };
+    needed.iter().any(|name| permissions.contains_key(*name))
+}
+
 impl State {
-    /// Tells every App that is installed where the event happened and has subscribed to it.
+    /// Tells every App that is installed where the event happened, has subscribed to it, and may know.
     pub(crate) fn emit(&mut self, event: Event) {
+        self.emit_to(None, event);
+    }
+
+    /// Tells one App only, on the same conditions.
+    pub(crate) fn emit_only_to(&mut self, app: AppId, event: Event) {
+        self.emit_to(Some(app), event);
+    }
+
+    fn emit_to(&mut self, only: Option<AppId>, event: Event) {
         let Event { name, action, place, sender, body } = event;
         let listeners: Vec<(AppId, InstallationId)> = self
             .installations
@@ -38,6 +66,8 @@ impl State {
                 EventPlace::Account(id) => installation.account == id,
             })
             .filter(|installation| installation.suspended.is_none() && installation.events.contains(name))
+            .filter(|installation| only.is_none_or(|only| installation.app == only))
+            .filter(|installation| may_know(name, &installation.permissions))
             .map(|installation| (installation.app, installation.id))
             .collect();
         let payload = self.payload(action, place, sender, body);

@@ -3,6 +3,7 @@
 pub(crate) mod emit;
 mod send;
 mod tell;
+mod tell_ci;
 
 pub(crate) use send::Sender;
 pub(crate) use tell::Happened;

@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use ring::hmac;
 use serde_json::{Value, json};
 
+use crate::http::pipeline::ENTERPRISE;
 use crate::hub::Hub;
 use crate::ids::DeliveryId;
 use crate::random::hex;
@@ -22,6 +23,9 @@ use crate::state::delivery::{Delivery, Outcome};
 
 /// GitHub gives up after this long.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// GitHub never sends more than this.
+const LARGEST: usize = 25 * 1024 * 1024;
 
 /// What GitHub keeps of a receiver's answer.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -47,6 +51,13 @@ impl Hub {
         });
         if self.validate {
             self.check_webhook(&delivery);
+        }
+        if delivery.payload.to_string().len() > LARGEST {
+            self.change(|state| {
+                state.tell(format!("⇒ webhook {} is too large, and never sent", delivery.name()));
+                state.deliveries.remove(&id);
+            });
+            return;
         }
         let started = Instant::now();
         let outcome = match tokio::time::timeout(TIMEOUT, self.post(&delivery, &webhook)).await {
@@ -100,6 +111,13 @@ impl Hub {
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers(delivery, webhook, body.as_bytes());
+        if let Some(host) = self.read(|state| state.is_enterprise.then(|| state.urls.web.clone())) {
+            let host = host.trim_start_matches("http://");
+            if let Ok(host) = HeaderValue::from_str(host) {
+                request.headers_mut().insert("x-github-enterprise-host", host);
+            }
+            request.headers_mut().insert("x-github-enterprise-version", HeaderValue::from_static(ENTERPRISE));
+        }
         let sent = json!(flat(request.headers()));
         self.change(|state| {
             if let Some(delivery) = state.deliveries.get_mut(&delivery.id) {

@@ -32,6 +32,8 @@ async fn the_api_is_also_under_api_v3_as_on_enterprise_server() {
     let gh = Double::builder().enterprise().start().await;
     gh.user("ada").repo("shop").public();
     let answer = send(&gh, "GET", "/api/v3/repos/ada/shop", &[], Value::Null).await.unwrap();
+    let meta = send(&gh, "GET", "/api/v3/meta", &[], Value::Null).await.unwrap();
+    assert_eq!(meta.body["installed_version"], meta.header("x-github-enterprise-version"));
     assert_eq!(answer.body["url"], format!("{}/repos/ada/shop", gh.api_url()));
     assert!(gh.api_url().ends_with("/api/v3"));
 }
@@ -136,6 +138,11 @@ async fn every_answer_tells_the_rate_limit_and_an_hour_resets_it() {
     assert_eq!(answer.header("x-ratelimit-resource"), "core");
     assert!(answer.header("x-github-request-id").contains(':'));
     assert!(answer.header("x-github-media-type").starts_with("github.v3"));
+    for number in 0..25 {
+        world.acme.repo(&format!("many-{number}"));
+    }
+    let more = world.ask("GET", "/repos/acme/shop", Value::Null).await;
+    assert_eq!(more.header("x-ratelimit-limit"), "5300", "26 repositories: six more than twenty");
     world.installation.exhaust_rate_limit();
     let refused = world.ask("GET", "/repos/acme/shop", Value::Null).await;
     assert_eq!((refused.status, refused.header("x-ratelimit-remaining")), (403, "0"));

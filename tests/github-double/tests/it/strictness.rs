@@ -102,7 +102,13 @@ async fn installation_and_membership_webhooks_are_as_github_describes_them() {
     let (gh, ada) = (&world.gh, &world.ada);
     let cellar = world.acme.repo("cellar");
     world.acme.add_member(&gh.user("mia")).remove_member(&gh.user("mia"));
-    world.acme.team("Tea").add(ada).remove(ada);
+    let team = world.acme.team("Tea");
+    team.add(ada).remove(ada);
+    for permission in [github_double::Permission::Read, github_double::Permission::Write] {
+        team.permit(&world.shop, permission);
+    }
+    team.permit(&world.shop, github_double::Permission::None);
+    world.shop.public().private();
     world.shop.permit(&gh.user("theo"), github_double::Permission::Read);
     world.shop.permit(&gh.user("theo"), github_double::Permission::Write);
     world.shop.permit(&gh.user("theo"), github_double::Permission::None);
@@ -134,6 +140,11 @@ async fn installation_and_membership_webhooks_are_as_github_describes_them() {
             "membership.removed",
             "organization.member_added",
             "organization.member_removed",
+            "repository.privatized",
+            "repository.publicized",
+            "team.added_to_repository",
+            "team.edited",
+            "team.removed_from_repository",
         ]
     );
     gh.assert_clean().await;
@@ -169,4 +180,34 @@ fn a_violation_does_not_hide_the_panic_that_came_first() {
         });
     }));
     assert_eq!(outcome.unwrap_err().downcast_ref::<&str>(), Some(&"first"));
+}
+
+#[tokio::test]
+#[ignore = "prints what the checks cost; run it by name"]
+async fn what_the_checks_cost() {
+    let started = std::time::Instant::now();
+    let world = World::new().await;
+    println!("start: {:?}", started.elapsed());
+    let receiver = Receiver::start().await;
+    world.app.send_webhooks_to(&receiver.url);
+    let issue = world.shop.issue("Hello").by(&world.ada).open().await;
+    let token = format!("Bearer {}", world.installation.token());
+    for round in ["first", "second", "third"] {
+        let started = std::time::Instant::now();
+        world.ask_with(&token, "GET", "/repos/acme/shop/issues/1", Value::Null).await;
+        println!("{round} request: {:?}", started.elapsed());
+        let started = std::time::Instant::now();
+        issue.comment(&world.ada, "x").await;
+        println!("{round} webhook: {:?}", started.elapsed());
+    }
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        world.ask_with(&token, "GET", "/repos/acme/shop/issues/1", Value::Null).await;
+    }
+    println!("100 requests: {:?}", started.elapsed());
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        issue.comment(&world.ada, "x").await;
+    }
+    println!("100 webhooks: {:?}", started.elapsed());
 }

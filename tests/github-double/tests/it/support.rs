@@ -1,7 +1,5 @@
 //! What the service under test would do, made small: an HTTP client, an App's JWT, a webhook receiver.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
-
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
