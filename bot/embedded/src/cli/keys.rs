@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -17,6 +17,8 @@ use crate::{KeyUse, LocalKeys, LocalVault, Options, Store};
 
 /// How often to look how far the server is.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long nothing may move before that is an answer, too: a grant that was tampered with stays where it is.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -136,7 +138,7 @@ fn rotate(place: Place<'_>, wait: Wait, say: &mut dyn FnMut(&str)) -> anyhow::Re
         key => key?,
     };
     say(&format!("Key {key} is active. The server brings all grants under it."));
-    let mut shown = None;
+    let (mut shown, mut moved) = (None, Instant::now());
     while wait == Wait::ForRewrapping {
         let keys = control::ask_for_keys(place.data)
             .context("the server goes on by itself; see `deputy keys list`")?;
@@ -147,7 +149,12 @@ fn rotate(place: Place<'_>, wait: Wait, say: &mut dyn FnMut(&str)) -> anyhow::Re
         let left: u64 = keys.iter().filter(|key| !key.active).map(|key| key.grants).sum();
         if shown.replace(left) != Some(left) {
             say(&format!("{left} left"));
+            moved = Instant::now();
         }
+        anyhow::ensure!(
+            moved.elapsed() < PATIENCE,
+            "{left} grants stay under old keys, which are kept; the server's log says why"
+        );
         std::thread::sleep(LOOK_EVERY);
     }
     Ok(key)
