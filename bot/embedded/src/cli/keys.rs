@@ -138,13 +138,16 @@ fn rotate(place: Place<'_>, wait: Wait, say: &mut dyn FnMut(&str)) -> anyhow::Re
         key => key?,
     };
     say(&format!("Key {key} is active. The server brings all grants under it."));
+    if wait == Wait::ForNothing {
+        return Ok(key);
+    }
     let (mut shown, mut moved) = (None, Instant::now());
-    while wait == Wait::ForRewrapping {
+    loop {
         let keys = control::ask_for_keys(place.data)
             .context("the server goes on by itself; see `deputy keys list`")?;
         if keys.iter().all(|key| key.active) {
             say("Done: nothing uses the old keys any more, and they are gone.");
-            break;
+            return Ok(key);
         }
         let left: u64 = keys.iter().filter(|key| !key.active).map(|key| key.grants).sum();
         if shown.replace(left) != Some(left) {
@@ -157,7 +160,6 @@ fn rotate(place: Place<'_>, wait: Wait, say: &mut dyn FnMut(&str)) -> anyhow::Re
         );
         std::thread::sleep(LOOK_EVERY);
     }
-    Ok(key)
 }
 
 /// Does it in the data folder itself, which no server uses.
