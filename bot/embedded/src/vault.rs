@@ -47,7 +47,7 @@ pub(crate) struct Sealed {
     pub(crate) user: UserId,
     pub(crate) version: Version,
     pub(crate) wrapped: WrappedKey,
-    sealed: Vec<u8>,
+    grant: Vec<u8>,
 }
 
 impl Sealed {
@@ -58,7 +58,7 @@ impl Sealed {
             user: UserId(row.get::<_, i64>(0)? as u64),
             version: Version(row.get::<_, i64>(1)? as u64),
             wrapped: WrappedKey { key: KeyId(row.get(2)?), bytes: row.get(3)? },
-            sealed: row.get(4)?,
+            grant: row.get(4)?,
         })
     }
 
@@ -69,7 +69,7 @@ impl Sealed {
             Err(KeysError::Refused) => return Err(broken()),
             key => key?,
         };
-        open_grant(&key, self.user, self.version, &self.sealed).map_err(|_| broken())
+        open_grant(&key, self.user, self.version, &self.grant).map_err(|_| broken())
     }
 }
 
@@ -278,16 +278,16 @@ impl Vault for LocalVault {
             .store
             .write(move |connection| {
                 let (user, now) = (user.0 as i64, shared.now());
-                let lease = shared.lease_token() as u64;
+                let lease = shared.lease_token();
                 let until = now.saturating_add(duration.as_millis() as i64);
                 let granted = connection
                     .prepare_cached(
                         "UPDATE user_grant SET lease = ?, lease_until = ?
                          WHERE user = ? AND version = ? AND (lease IS NULL OR lease_until <= ?)",
                     )?
-                    .execute([lease as i64, until, user, version.0 as i64, now])?;
+                    .execute([lease, until, user, version.0 as i64, now])?;
                 if granted == 1 {
-                    return Ok(RefreshLease::Granted(LeaseId(lease)));
+                    return Ok(RefreshLease::Granted(LeaseId(lease as u64)));
                 }
                 let held: Option<i64> = connection
                     .prepare_cached("SELECT lease_until FROM user_grant WHERE user = ? AND version = ?")?

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows tests, but not what helps them")]
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use deputy_core::contract::ManualClock;
 use deputy_core::grants::{Grants, LoggedOut};
 use deputy_core::ids::{RepositoryId, UserId};
 use deputy_core::ports::{
-    Authorize, Clock, DeviceCode, DevicePoll, GitHubError, NeedsLogin, OAuth, OAuthError, Tokens,
-    UserTokenError, UserTokens, Vault, Viewer,
+    Authorize, Clock, DeviceCode, DevicePoll, Expected, GitHubError, Grant, LeaseId, ListedGrant, NeedsLogin,
+    OAuth, OAuthError, Put, RefreshLease, Rewrapped, StoredGrant, Tokens, UserTokenError, UserTokens, Vault,
+    VaultError, Version, Viewer,
 };
 use deputy_embedded::{LocalKeys, LocalVault, Options, Store};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -114,6 +116,51 @@ impl OAuth for FakeGitHub {
 
     async fn viewer(&self, _: &SecretString) -> Result<Viewer, GitHubError> {
         unreachable!("nobody logs in here")
+    }
+}
+
+/// A vault that cannot write grants, as often as it was told.
+struct Faulty {
+    vault: LocalVault,
+    failures: AtomicU32,
+}
+
+#[async_trait]
+impl Vault for Faulty {
+    async fn put(&self, expected: Expected, grant: Grant) -> Result<Put, VaultError> {
+        if self.failures.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
+            return Err(VaultError::Unavailable(anyhow::anyhow!("no room")));
+        }
+        self.vault.put(expected, grant).await
+    }
+
+    async fn load(&self, user: UserId) -> Result<Option<StoredGrant>, VaultError> {
+        self.vault.load(user).await
+    }
+
+    async fn delete(&self, user: UserId, expected: Expected) -> Result<bool, VaultError> {
+        self.vault.delete(user, expected).await
+    }
+
+    async fn lease_refresh(
+        &self,
+        user: UserId,
+        version: Version,
+        duration: Duration,
+    ) -> Result<RefreshLease, VaultError> {
+        self.vault.lease_refresh(user, version, duration).await
+    }
+
+    async fn release_refresh(&self, user: UserId, lease: LeaseId) -> Result<(), VaultError> {
+        self.vault.release_refresh(user, lease).await
+    }
+
+    async fn rewrap(&self, after: Option<UserId>, limit: usize) -> Result<Rewrapped, VaultError> {
+        self.vault.rewrap(after, limit).await
+    }
+
+    async fn list(&self, after: Option<UserId>, limit: usize) -> Result<Vec<ListedGrant>, VaultError> {
+        self.vault.list(after, limit).await
     }
 }
 
@@ -291,6 +338,23 @@ async fn a_caller_that_gives_up_does_not_lose_the_new_pair() {
     world.github.open.send_replace(true);
     assert_eq!(world.driven(world.token()).await.unwrap(), "access1");
     assert_eq!(world.github.refreshes(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pair_that_cannot_be_stored_is_not_used_and_not_given_up_quickly() {
+    let world = World::logged_in_with(-5).await;
+    let with_failures = |failures| {
+        let vault = Faulty { vault: world.vault.clone(), failures: AtomicU32::new(failures) };
+        Grants::new(Arc::new(vault), world.github.clone(), world.clock.clone())
+    };
+    assert_eq!(world.driven(token(&with_failures(3))).await.unwrap(), "access1");
+    assert_eq!(world.token().await.unwrap(), "access1", "it is stored");
+    world.clock.jump(TimeDelta::hours(9));
+    let failed = world.driven(token(&with_failures(u32::MAX))).await;
+    assert!(matches!(failed, Err(UserTokenError::Unavailable(_))), "{failed:?}");
+    assert_eq!(world.github.refreshes(), 2);
+    world.clock.jump(TimeDelta::minutes(3));
+    assert_eq!(world.why_login().await, NeedsLogin::Refused, "GitHub has forgotten the old pair");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

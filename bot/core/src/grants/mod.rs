@@ -165,9 +165,7 @@ impl Grants {
                         lease,
                     };
                     let done = tokio::spawn(refresh.run()).await;
-                    break done
-                        .context("refreshing panicked")
-                        .map_or_else(Outcome::NotNow, |outcome| outcome);
+                    break done.context("refreshing panicked").unwrap_or_else(Outcome::NotNow);
                 }
             }
         };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use argon2::{Algorithm, Argon2, Params};
+use argon2::{Algorithm, Argon2, Block, Params};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -227,8 +227,14 @@ impl Kdf {
         let salt = STANDARD.decode(&self.salt).ok()?;
         let params = Params::new(self.memory_kib, self.passes, 1, Some(32)).ok()?;
         let mut key = Zeroizing::new([0; 32]);
+        let mut memory = Zeroizing::new(vec![Block::default(); params.block_count()]);
         Argon2::new(Algorithm::Argon2id, argon2::Version::V0x13, params)
-            .hash_password_into(passphrase.expose_secret().as_bytes(), &salt, &mut *key)
+            .hash_password_into_with_memory(
+                passphrase.expose_secret().as_bytes(),
+                &salt,
+                &mut *key,
+                memory.as_mut_slice(),
+            )
             .ok()?;
         Some(DataKey::from_bytes(key))
     }
