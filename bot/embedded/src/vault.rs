@@ -42,7 +42,6 @@ pub(crate) struct Opened {
 }
 
 /// A row, unopened.
-#[expect(clippy::struct_field_names, reason = "it is what was sealed")]
 pub(crate) struct Sealed {
     pub(crate) user: UserId,
     pub(crate) version: Version,

@@ -92,6 +92,10 @@ impl OAuth for FakeGitHub {
         Ok(())
     }
 
+    async fn revoke_token(&self, _access_token: &SecretString) -> Result<(), GitHubError> {
+        unreachable!("grants are kept or ended whole; only a refused login ends one token")
+    }
+
     fn authorize_url(&self, _: &Authorize<'_>) -> Result<String, OAuthError> {
         unreachable!("nobody logs in here")
     }

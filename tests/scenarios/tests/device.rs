@@ -1,5 +1,7 @@
 //! People log in from a terminal: the API that `deputyctl` talks to.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
 use scenarios::World;

@@ -1,5 +1,7 @@
 //! People log in with a browser.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod attacks;
 
 use std::collections::HashMap;
