@@ -19,11 +19,12 @@ use deputy_handlers::{COMMANDS, EVENTS};
 use deputy_web::{Server, ServerConfig};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
+use crate::control::Control;
 use crate::logins;
-use crate::{Lane, Options as StoreOptions, Retry, Run, Store, Workers};
+use crate::{Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +51,9 @@ pub struct Running {
     server: JoinHandle<usize>,
     workers: Workers,
     sweeper: JoinHandle<()>,
+    vault: LocalVault,
+    /// Re-wrapping, and the control socket.
+    keeping: JoinSet<()>,
 }
 
 /// Opens the store, starts the handlers and then the receiver.
@@ -74,11 +78,13 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             .context("opening the store panicked")?
             .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
     };
+    let vault = open_vault(config, &store, Arc::clone(&clock)).await?;
     let address = server.local_addr()?;
     let github = Arc::new(github(config, Arc::clone(&clock))?);
     let auth = match &config.login {
         Some(login) => {
-            Some(logins::open(config, login.public_url(address), &store, &github, Arc::clone(&clock)).await?)
+            let public_url = login.public_url(address);
+            Some(logins::auth(config, public_url, &store, &vault, &github, Arc::clone(&clock))?)
         }
         None => None,
     };
@@ -96,11 +102,24 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         let store = store.clone();
         async move { store.keep_sweeping().await }
     });
+    let mut keeping = JoinSet::new();
+    keeping.spawn({
+        let vault = vault.clone();
+        async move { vault.keep_rewrapping().await }
+    });
+    match Control::listen(&config.data) {
+        Ok(control) => drop(keeping.spawn(control.serve(vault.clone()))),
+        // A path that is too long for a socket is no reason not to serve.
+        Err(error) => tracing::warn!(
+            %error,
+            "no control socket in the data folder: `deputy keys` works only while the server does not run"
+        ),
+    }
     let router = deputy_web::router(Arc::clone(&app))
         .merge(deputy_web::auth::router(auth.clone()))
         .merge(deputy_web::api::router(auth));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
-    Ok(Running { address, store, stop, server, workers, sweeper })
+    Ok(Running { address, store, stop, server, workers, sweeper, vault, keeping })
 }
 
 impl Running {
@@ -114,8 +133,13 @@ impl Running {
         &self.store
     }
 
+    /// People's grants.
+    pub fn vault(&self) -> &LocalVault {
+        &self.vault
+    }
+
     /// Finishes the requests under way, then the handlers that run, and puts the store in order.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let _ = self.stop.send(true);
         // The receiver first: nothing new may come in while the handlers finish.
         match self.server.await {
@@ -128,8 +152,18 @@ impl Running {
             tracing::warn!(cut, "deliveries were still being handled; they are handled after the next start");
         }
         self.sweeper.abort();
+        self.keeping.shutdown().await;
         self.store.close().await;
     }
+}
+
+/// Opens the keys and the vault, in the folder that the store has locked.
+async fn open_vault(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Result<LocalVault> {
+    let (data, passphrase) = (config.data.clone(), config.vault_passphrase.clone());
+    let keys = tokio::task::spawn_blocking(move || LocalKeys::open(&data, passphrase.as_ref(), clock))
+        .await
+        .context("opening the key ring panicked")??;
+    LocalVault::open(store.clone(), Arc::new(keys)).await.context("cannot open the vault")
 }
 
 /// All words that people can use.
@@ -154,10 +188,10 @@ pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
 }
 
 fn github(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
-    let oauth = config.login.as_ref().map(|login| OAuthClient {
-        id: login.client_id.clone(),
-        secret: login.client_secret.clone(),
-    });
+    let oauth = config
+        .login
+        .as_ref()
+        .map(|login| OAuthClient { id: login.client_id.clone(), secret: login.client_secret.clone() });
     let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth };
     Ok(Client::new(ClientConfig::new(&config.github.url)?, app, Arc::new(NoLogins), clock))
 }

@@ -19,6 +19,7 @@ mod attempt;
 mod checkpoint;
 pub mod cli;
 pub mod config;
+mod control;
 mod dead_letters;
 mod dedup;
 mod door;

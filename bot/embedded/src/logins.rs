@@ -1,4 +1,4 @@
-//! What people's logins stand on, on one machine: the key ring, the vault, and the store for everything else.
+//! What people's logins stand on, on one machine: the vault for grants, and the store for everything else.
 
 use std::sync::Arc;
 
@@ -9,28 +9,20 @@ use deputy_github::client::Client;
 use deputy_web::auth::{Auth, Ports, PublicUrl};
 
 use crate::config::Config;
-use crate::{LocalKeys, LocalVault, Store};
+use crate::{LocalVault, Store};
 
-/// Opens the vault, and puts together what the login's pages need.
-pub(crate) async fn open(
+/// Puts together what the pages and the API of logins need.
+pub(crate) fn auth(
     config: &Config,
     public_url: PublicUrl,
     store: &Store,
+    vault: &LocalVault,
     github: &Arc<Client>,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Arc<Auth>> {
-    let keys = {
-        let (folder, clock) = (config.data.clone(), Arc::clone(&clock));
-        // Reading the ring takes the disk's time.
-        tokio::task::spawn_blocking(move || LocalKeys::open(&folder, None, clock))
-            .await
-            .context("opening the key ring panicked")?
-            .context("cannot open the key ring, without which no login can be read")?
-    };
-    let vault = LocalVault::open(store.clone(), Arc::new(keys)).await.context("cannot open the vault")?;
     let ports = Ports {
         oauth: Arc::clone(github) as _,
-        vault: Arc::new(vault),
+        vault: Arc::new(vault.clone()),
         nonces: Arc::new(store.clone()),
         sessions: Arc::new(store.clone()),
         on_login: Arc::new(NothingWaits),

@@ -11,6 +11,7 @@ use deputy_core::ids::UserId;
 use deputy_core::ports::{KeyId, KeysError, Rewrapped, VaultError};
 use deputy_core::vault::SealContext;
 use rusqlite::params;
+use serde::{Deserialize, Serialize};
 
 use crate::store::Store;
 use crate::vault::{LocalVault, Opened, Sealed, unavailable};
@@ -21,9 +22,10 @@ const BATCH: usize = 64;
 const PAUSE: Duration = Duration::from_mins(1);
 
 /// A wrapping key, and how much needs it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyUse {
     /// Its name.
+    #[serde(with = "key_name")]
     pub id: KeyId,
     /// When it was made.
     pub created_at: DateTime<Utc>,
@@ -165,6 +167,20 @@ impl LocalVault {
             }
         }
         Ok(retired)
+    }
+}
+
+/// A key's name as text.
+mod key_name {
+    use deputy_core::ports::KeyId;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(key: &KeyId, serializer: S) -> Result<S::Ok, S::Error> {
+        key.0.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyId, D::Error> {
+        String::deserialize(deserializer).map(KeyId)
     }
 }
 

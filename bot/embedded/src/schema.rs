@@ -107,7 +107,7 @@ fn migrate(mut connection: Connection) -> Result<Connection, SchemaError> {
 mod tests {
     use super::*;
 
-    /// What was in the database when the migration of the same place had just been released.
+    /// What a database may hold when it is still of this version, to migrate from. One file a migration.
     const SAMPLES: &[&str] =
         &[include_str!("migrations/samples/1-inbox.sql"), include_str!("migrations/samples/2-identity.sql")];
 
@@ -118,42 +118,48 @@ mod tests {
         (folder, path)
     }
 
-    /// Every row of every table, as text.
-    fn rows(connection: &Connection) -> Vec<String> {
+    /// Every table's rows, as text.
+    fn content(connection: &Connection) -> Vec<String> {
         let mut tables = connection
             .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
             .unwrap();
-        let names: Vec<String> =
+        let tables: Vec<String> =
             tables.query_map((), |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        let mut rows = Vec::new();
-        for table in names {
-            let mut select = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-            let columns: Vec<String> = select.column_names().iter().map(|&name| name.to_owned()).collect();
-            let mut found = select.query(()).unwrap();
-            while let Some(row) = found.next().unwrap() {
-                let values = columns.iter().enumerate();
-                let values = values.map(|(at, name)| format!("{name}={:?}", row.get_ref(at).unwrap()));
-                rows.push(format!("{table}: {}", values.collect::<Vec<_>>().join(" ")));
+        let mut lines = Vec::new();
+        for table in tables {
+            let mut select = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1")).unwrap();
+            let columns = select.column_count();
+            let mut rows = select.query(()).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<_> =
+                    (0..columns).map(|at| format!("{:?}", row.get_ref(at).unwrap())).collect();
+                lines.push(format!("{table}: {}", values.join(", ")));
             }
         }
-        rows
+        lines
     }
 
     #[test]
     fn migrations_keep_what_was_there() {
-        assert_eq!(MIGRATIONS.len(), SAMPLES.len(), "every migration has sample data");
-        let mut connection = Connection::open_in_memory().unwrap();
+        assert_eq!(SAMPLES.len(), MIGRATIONS.len(), "every migration brings sample data");
+        let (_folder, path) = database();
+        let mut connection = Connection::open(&path).unwrap();
+        set_up_writer(&connection).unwrap();
         let migrations = Migrations::from_slice(MIGRATIONS);
-        let mut before = Vec::new();
+        let mut before: Vec<String> = Vec::new();
         for (at, sample) in SAMPLES.iter().enumerate() {
             migrations.to_version(&mut connection, at + 1).unwrap();
-            let now = rows(&connection);
+            let now = content(&connection);
             for row in &before {
                 assert!(now.contains(row), "migration {} lost or changed: {row}", at + 1);
             }
             connection.execute_batch(sample).unwrap();
-            before = rows(&connection);
+            before = content(&connection);
         }
+        drop(connection);
+        let connection = open_writer(&path).unwrap();
+        assert_eq!(content(&connection), before);
+        assert_eq!(before.len(), 14, "{before:#?}");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! People's grants: a sealed row a person, and the [`Anchor`] that the database cannot take back.
 //!
 //! One process owns the folder. Writes of one person follow each other; those of different persons share the
-//! writer's transactions. The refresh lease is in the row all the same: it outlives the process, and what holds it
-//! may.
+//! writer's transactions. Refresh leases are in the rows, as the port asks; opening the vault ends those of the last
+//! process, which cannot be at it any more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(crate) struct Sealed {
     pub(crate) user: UserId,
     pub(crate) version: Version,
     pub(crate) wrapped: WrappedKey,
-    sealed: Vec<u8>,
+    grant: Vec<u8>,
 }
 
 impl Sealed {
@@ -57,7 +57,7 @@ impl Sealed {
             user: UserId(row.get::<_, i64>(0)? as u64),
             version: Version(row.get::<_, i64>(1)? as u64),
             wrapped: WrappedKey { key: KeyId(row.get(2)?), bytes: row.get(3)? },
-            sealed: row.get(4)?,
+            grant: row.get(4)?,
         })
     }
 
@@ -68,7 +68,7 @@ impl Sealed {
             Err(KeysError::Refused) => return Err(broken()),
             key => key?,
         };
-        open_grant(&key, self.user, self.version, &self.sealed).map_err(|_| broken())
+        open_grant(&key, self.user, self.version, &self.grant).map_err(|_| broken())
     }
 }
 
@@ -107,6 +107,13 @@ impl LocalVault {
             );
             anchor.raise_floor(Version(newest.0.saturating_add(1)));
         }
+        // The folder is ours alone, so whoever held a refresh lease is gone.
+        store
+            .write(|connection| {
+                connection.execute("UPDATE user_grant SET lease = NULL WHERE lease IS NOT NULL", ())
+            })
+            .await
+            .map_err(unavailable)?;
         let vault = Self(Arc::new(Opened {
             store,
             keys,

@@ -92,7 +92,8 @@ fn check_config_says_everything_that_is_wrong() {
     let output = deputy(&["check-config"], &[("DEPUTY_LISTEN", "nowhere")], "");
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
-    for expected in ["DEPUTY_LISTEN", "DEPUTY_GITHUB_CLIENT_ID", "DEPUTY_WEBHOOK_SECRET_FILES", "4 problems"] {
+    for expected in ["DEPUTY_LISTEN", "DEPUTY_GITHUB_CLIENT_ID", "DEPUTY_WEBHOOK_SECRET_FILES", "4 problems"]
+    {
         assert!(said.contains(expected), "{said}");
     }
     let output = deputy(&["check-config", "--json"], &[], "");
@@ -105,7 +106,10 @@ fn check_config_says_everything_that_is_wrong() {
 fn check_config_sees_a_key_that_cannot_sign_and_shows_no_secret() {
     let variables = [
         ("DEPUTY_GITHUB_CLIENT_ID", "Iv1.0123456789abcdef"),
-        ("DEPUTY_GITHUB_PRIVATE_KEY", "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\n"),
+        (
+            "DEPUTY_GITHUB_PRIVATE_KEY",
+            "-----BEGIN RSA PRIVATE KEY-----\nhunter2\n-----END RSA PRIVATE KEY-----\n",
+        ),
         ("DEPUTY_WEBHOOK_SECRETS", "hunter2-hunter2-hunter2"),
     ];
     let output = deputy(&["check-config"], &variables, "");

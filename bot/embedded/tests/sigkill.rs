@@ -93,7 +93,8 @@ async fn sigkill_loses_nothing_and_repeats_nothing() {
     let store = world.deputy().store().clone();
     for (id, payload) in &acknowledged {
         let id: DeliveryId = id.parse().unwrap();
-        let delivery = store.read(id).await.unwrap().unwrap_or_else(|| panic!("{id} was acknowledged and is gone"));
+        let delivery =
+            store.read(id).await.unwrap().unwrap_or_else(|| panic!("{id} was acknowledged and is gone"));
         if *payload != usize::MAX {
             assert!(delivery.body == recorded_payloads::all()[*payload].body, "{id} came back different");
         }

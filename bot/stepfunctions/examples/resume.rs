@@ -32,7 +32,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn start(data: &str, count: usize) -> Result<(), Box<dyn std::error::Error>> {
     let engine = Engine::open(Config::new(data))?;
-    let definition = json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 86400, "End": true}}});
+    let definition =
+        json!({"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 86400, "End": true}}});
     let create = json!({"name": "wait", "definition": definition.to_string(), "roleArn": "arn:aws:iam::000000000000:role/r"});
     let machine = engine.request("CreateStateMachine", &create).await?["stateMachineArn"].clone();
     let began = Instant::now();

@@ -55,10 +55,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let data = tempfile::tempdir()?;
     let commits = Arc::new(Commits::default());
     let mut config = Config::new(data.path());
-    config.registry = Registry::new().with(Functions::new().with("step", |payload, _| async move { Ok(payload) }));
+    config.registry =
+        Registry::new().with(Functions::new().with("step", |payload, _| async move { Ok(payload) }));
     config.disk = Some(Arc::clone(&commits) as Arc<dyn Disk>);
     let engine = Engine::open(config)?;
-    let create = json!({"name": "bench", "definition": definition(), "roleArn": "arn:aws:iam::000000000000:role/r"});
+    let create =
+        json!({"name": "bench", "definition": definition(), "roleArn": "arn:aws:iam::000000000000:role/r"});
     let machine = engine.request("CreateStateMachine", &create).await?["stateMachineArn"].clone();
 
     let left = Arc::new(AtomicU64::new(executions as u64));
@@ -69,7 +71,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             tokio::spawn(async move {
                 let mut times = Vec::new();
                 let request = json!({"stateMachineArn": machine, "input": "{\"a\":1}"});
-                while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                while left
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                    .is_ok()
+                {
                     let since = Instant::now();
                     let ended = engine.run(&request).await.expect("the execution starts");
                     assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
@@ -89,7 +94,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = (executions * STATES) as f64 / took.as_secs_f64();
     let commits = commits.0.load(Ordering::Relaxed);
     engine.close().await;
-    let bytes: u64 = std::fs::read_dir(data.path())?.flatten().filter_map(|it| it.metadata().ok()).map(|it| it.len()).sum();
+    let bytes: u64 = std::fs::read_dir(data.path())?
+        .flatten()
+        .filter_map(|it| it.metadata().ok())
+        .map(|it| it.len())
+        .sum();
     println!(
         "{executions} executions, {at_once} at once: {steps:.0} steps/s, p50 {:.1} ms, p99 {:.1} ms, {commits} commits, \
          {} bytes on disk per execution",

@@ -151,12 +151,20 @@ impl Programs {
     }
 
     /// The definition's text.
-    pub(crate) fn text(&mut self, connection: &Connection, hash: &Hash) -> Result<Option<Arc<str>>, EngineError> {
+    pub(crate) fn text(
+        &mut self,
+        connection: &Connection,
+        hash: &Hash,
+    ) -> Result<Option<Arc<str>>, EngineError> {
         Ok(self.read(connection, hash)?.map(|(text, _)| text))
     }
 
     /// The definition as the interpreter wants it. `None` if there is none, or none that this version accepts.
-    pub(crate) fn get(&mut self, connection: &Connection, hash: &Hash) -> Result<Option<Arc<Program>>, EngineError> {
+    pub(crate) fn get(
+        &mut self,
+        connection: &Connection,
+        hash: &Hash,
+    ) -> Result<Option<Arc<Program>>, EngineError> {
         if let Some(program) = self.parsed.get(hash) {
             return Ok(Some(Arc::clone(program)));
         }
@@ -167,7 +175,11 @@ impl Programs {
         Ok(Some(program))
     }
 
-    fn read(&mut self, connection: &Connection, hash: &Hash) -> Result<Option<(Arc<str>, bool)>, EngineError> {
+    fn read(
+        &mut self,
+        connection: &Connection,
+        hash: &Hash,
+    ) -> Result<Option<(Arc<str>, bool)>, EngineError> {
         if let Some(known) = self.texts.get(hash) {
             return Ok(Some(known.clone()));
         }

@@ -109,7 +109,8 @@ fn one_life() {
         config.registry = Registry::new().with(functions(&folder));
         config.disk = Some(Arc::new(StopAt { boundary, passed: AtomicU64::new(0) }));
         let engine = Engine::open(config).unwrap();
-        let create = json!({"name": "m", "definition": definition().to_string(), "roleArn": "arn:aws:iam::1:role/r"});
+        let create =
+            json!({"name": "m", "definition": definition().to_string(), "roleArn": "arn:aws:iam::1:role/r"});
         let machine = engine.request("CreateStateMachine", &create).await.unwrap()["stateMachineArn"].clone();
         let start = json!({"stateMachineArn": machine, "name": "e", "input": "{\"items\":[1,2,3]}"});
         let arn = "arn:aws:states:us-east-1:000000000000:execution:m:e";

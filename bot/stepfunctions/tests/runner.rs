@@ -32,7 +32,10 @@ async fn a_name_starts_one_execution() {
     let first = bench.start(&machine, "e", &json!({"a": 1})).await;
     assert_eq!(bench.start(&machine, "e", &json!({"a": 1})).await, first);
     let other = json!({"stateMachineArn": machine, "name": "e", "input": "{\"a\":2}"});
-    assert_eq!(bench.try_ask("StartExecution", other.clone()).await.unwrap_err().code, "ExecutionAlreadyExists");
+    assert_eq!(
+        bench.try_ask("StartExecution", other.clone()).await.unwrap_err().code,
+        "ExecutionAlreadyExists"
+    );
     bench.ask("StopExecution", json!({"executionArn": first})).await;
     let same = json!({"stateMachineArn": machine, "name": "e", "input": "{\"a\":1}"});
     let error = bench.try_ask("StartExecution", same.clone()).await.unwrap_err();
@@ -69,7 +72,10 @@ async fn a_token_is_good_for_one_answer() {
     bench.ask("SendTaskSuccess", answer.clone()).await;
     assert_eq!(bench.engine.wait(&execution).await.unwrap()["output"], "\"yes\"");
     let late = bench.try_ask("SendTaskSuccess", answer).await.unwrap_err();
-    assert_eq!((late.code, late.message.as_str()), ("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'"));
+    assert_eq!(
+        (late.code, late.message.as_str()),
+        ("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
+    );
     let wrong = bench.try_ask("SendTaskFailure", json!({"taskToken": "nonsense"})).await.unwrap_err();
     assert_eq!((wrong.code, wrong.message.as_str()), ("InvalidToken", "Invalid Token: 'Invalid token'"));
 }
@@ -104,7 +110,9 @@ async fn an_update_changes_only_what_starts_after_it() {
     let before = bench.start(&machine, "before", &json!({"v": 1})).await;
     let token = tokens.recv().await.unwrap();
     let changed = single(&json!({"Type": "Pass", "Result": "new"}));
-    bench.ask("UpdateStateMachine", json!({"stateMachineArn": machine, "definition": changed.to_string()})).await;
+    bench
+        .ask("UpdateStateMachine", json!({"stateMachineArn": machine, "definition": changed.to_string()}))
+        .await;
     let bench = bench.reopen().await;
     let after = bench.start(&machine, "after", &json!({})).await;
     assert_eq!(bench.engine.wait(&after).await.unwrap()["output"], "\"new\"");
@@ -118,9 +126,8 @@ async fn an_update_changes_only_what_starts_after_it() {
 async fn a_redrive_goes_on_where_it_failed() {
     let calls = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&calls);
-    let functions = Functions::new()
-        .with("sure", |_, _| async { Ok(json!(1).into()) })
-        .with("flaky", move |_, _| {
+    let functions =
+        Functions::new().with("sure", |_, _| async { Ok(json!(1).into()) }).with("flaky", move |_, _| {
             let number = count.fetch_add(1, Ordering::SeqCst);
             async move { if number == 0 { Err(TaskError::new("Oops", "no")) } else { Ok(json!(2).into()) } }
         });
@@ -133,7 +140,10 @@ async fn a_redrive_goes_on_where_it_failed() {
     let machine = bench.machine("m", &definition).await;
     let execution = bench.start(&machine, "e", &json!({})).await;
     let failed = bench.engine.wait(&execution).await.unwrap();
-    assert_eq!((text(&failed["status"]), text(&failed["redriveStatus"])), ("FAILED".into(), "REDRIVABLE".into()));
+    assert_eq!(
+        (text(&failed["status"]), text(&failed["redriveStatus"])),
+        ("FAILED".into(), "REDRIVABLE".into())
+    );
     let bench = bench.reopen().await;
     bench.ask("RedriveExecution", json!({"executionArn": execution})).await;
     let ended = bench.engine.wait(&execution).await.unwrap();
@@ -174,7 +184,9 @@ async fn a_nested_execution_answers_its_parent() {
     let bench = Bench::new(Registry::new());
     let child = bench.machine("child", &single(&json!({"Type": "Wait", "Seconds": 5}))).await;
     let definition = |resource: &str| {
-        single(&json!({"Type": "Task", "Resource": resource, "Parameters": {"StateMachineArn": child, "Input": {"x": 1}}}))
+        single(
+            &json!({"Type": "Task", "Resource": resource, "Parameters": {"StateMachineArn": child, "Input": {"x": 1}}}),
+        )
     };
     let sync = bench.machine("sync", &definition("arn:aws:states:::states:startExecution.sync:2")).await;
     let loose = bench.machine("loose", &definition("arn:aws:states:::states:startExecution")).await;
@@ -237,7 +249,10 @@ async fn distributed_maps_run_their_items_as_executions() {
     let runs = bench.ask("ListMapRuns", json!({"executionArn": execution})).await;
     let run = text(&runs["mapRuns"][0]["mapRunArn"]);
     let described = bench.ask("DescribeMapRun", json!({"mapRunArn": run})).await;
-    assert_eq!((&described["itemCounts"]["running"], &described["itemCounts"]["pending"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&described["itemCounts"]["running"], &described["itemCounts"]["pending"]),
+        (&json!(2), &json!(1))
+    );
     let bench = bench.reopen().await;
     bench.pass_time(1);
     bench.ask("ListStateMachines", json!({})).await;
@@ -247,13 +262,17 @@ async fn distributed_maps_run_their_items_as_executions() {
     let children = bench.ask("ListExecutions", json!({"mapRunArn": run})).await;
     assert_eq!(children["executions"].as_array().unwrap().len(), 3);
     let described = bench.ask("DescribeMapRun", json!({"mapRunArn": run})).await;
-    assert_eq!((text(&described["status"]), &described["itemCounts"]["succeeded"]), ("SUCCEEDED".into(), &json!(3)));
+    assert_eq!(
+        (text(&described["status"]), &described["itemCounts"]["succeeded"]),
+        ("SUCCEEDED".into(), &json!(3))
+    );
 }
 
 #[tokio::test]
 async fn what_nobody_here_can_do_is_refused_with_its_place() {
     let bench = Bench::new(Registry::new());
-    let definition = single(&json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {}}));
+    let definition =
+        single(&json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "Parameters": {}}));
     let create = json!({"name": "m", "definition": definition.to_string(), "roleArn": ROLE});
     let error = bench.try_ask("CreateStateMachine", create).await.unwrap_err();
     assert_eq!(error.code, "InvalidDefinition");

@@ -52,4 +52,16 @@ mod tests {
         assert_eq!(shown(TimeDelta::milliseconds(1_250)), "1.2 s");
         assert_eq!(shown(TimeDelta::minutes(5)), "5 min");
     }
+
+    #[tokio::test]
+    async fn ping_is_answered_with_the_version() {
+        let world = scenarios::World::new().await;
+        let pr = world.pull_request().await;
+        let asked = pr.comment(&world.grace, "@deputy ping").await;
+        let reply = world.reply_on(&pr, 0).await;
+        let expected = concat!("🏓 pong from Deputy ", env!("CARGO_PKG_VERSION"), ": ");
+        assert!(reply.starts_with(expected) && reply.contains("after the webhook"), "{reply}");
+        assert!(asked.has_reaction("deputy[bot]", "eyes"));
+        world.end().await;
+    }
 }

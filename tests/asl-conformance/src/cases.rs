@@ -67,7 +67,8 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Case>> {
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
         .map(|(number, line)| {
-            let json = serde_json::from_str(line).with_context(|| format!("line {} is no JSON", number + 1))?;
+            let json =
+                serde_json::from_str(line).with_context(|| format!("line {} is no JSON", number + 1))?;
             Ok(Case { json: Arc::new(json), number })
         })
         .collect()

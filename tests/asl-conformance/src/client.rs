@@ -103,7 +103,9 @@ fn parameters(operation: &str, request: &Value) -> Option<String> {
             _ => {}
         }
     };
-    for name in ["name", "stateMachineArn", "executionArn", "activityArn", "resourceArn", "taskToken", "definition"] {
+    for name in
+        ["name", "stateMachineArn", "executionArn", "activityArn", "resourceArn", "taskToken", "definition"]
+    {
         if let Some(value) = request.get(name) {
             check(name.to_owned(), value, (name == "name" || name.ends_with("Arn")).then_some(1));
         }

@@ -22,7 +22,10 @@ impl Wildcards {
             let texts = case[key].as_array().into_iter().flatten().filter_map(Value::as_str);
             bare.extend(texts.filter(|text| !text.starts_with('<')).map(str::to_owned));
         }
-        Self { bare, angle: Regex::new(r"<[A-Za-z_][A-Za-z0-9_ .-]*(?::\d+)?>").expect("the pattern is valid") }
+        Self {
+            bare,
+            angle: Regex::new(r"<[A-Za-z_][A-Za-z0-9_ .-]*(?::\d+)?>").expect("the pattern is valid"),
+        }
     }
 
     /// `None` when equal, else the first path that differs.

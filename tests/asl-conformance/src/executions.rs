@@ -168,7 +168,9 @@ fn judge(case: &Case, ended: &Value, events: Option<Vec<Value>>) -> Answer {
         }
         let value = match (key, &ended[key]) {
             (_, Value::Null) => continue,
-            ("output", Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+            ("output", Value::String(text)) => {
+                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+            }
             (_, value) => value.clone(),
         };
         actual.insert(key.into(), value);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::pending;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use deputy_asl::{Integration, Payload, Pattern};
+use deputy_asl::{Integration, Pattern, Payload};
 use deputy_stepfunctions::tasks::functions::Functions;
 use deputy_stepfunctions::{TaskCall, TaskError, TaskFuture, TaskResult, TaskService};
 use serde_json::{Value, json};
@@ -61,7 +61,10 @@ impl Recorded {
         let result = &answer["result"];
         let event = answer["event"].as_str().unwrap_or_default();
         let plain = call.request.integration == Integration::LambdaFunction;
-        let waits = matches!(&call.request.integration, Integration::Service { pattern: Pattern::WaitForTaskToken, .. });
+        let waits = matches!(
+            &call.request.integration,
+            Integration::Service { pattern: Pattern::WaitForTaskToken, .. }
+        );
         if answer["submitted"].is_object() {
             call.submitted(payload(&answer["submitted"]["output"]));
         }
@@ -97,7 +100,11 @@ impl Recorded {
         if event.ends_with("Succeeded") {
             Ok(payload(&result["output"]))
         } else {
-            Err(TaskError { error: error.map(Into::into), cause: cause.map(Into::into), ..TaskError::default() })
+            Err(TaskError {
+                error: error.map(Into::into),
+                cause: cause.map(Into::into),
+                ..TaskError::default()
+            })
         }
     }
 }

@@ -125,6 +125,7 @@ impl World {
             },
             login: self.login.clone(),
             webhook_secrets: vec![self.app.webhook_secret().into()],
+            vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },
         }
     }

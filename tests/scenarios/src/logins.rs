@@ -1,11 +1,8 @@
 //! Worlds in which people can log in.
 
-use std::sync::Arc;
-
 use deputy_core::ids::UserId;
-use deputy_core::ports::{Grant, SystemClock, Vault as _};
+use deputy_core::ports::{Grant, Vault as _};
 use deputy_embedded::config::LoginConfig;
-use deputy_embedded::{LocalKeys, LocalVault};
 use deputy_web::auth::{CALLBACK_PATH, PublicUrl};
 use github_double::User;
 
@@ -44,13 +41,9 @@ impl World {
     ///
     /// # Panics
     ///
-    /// When the vault does not open.
+    /// When the grant does not open.
     pub async fn grant_of(&self, person: &User) -> Option<Grant> {
-        let clock = Arc::new(SystemClock);
-        let keys = LocalKeys::open(&self.config().data, None, clock).expect("the key ring opens");
-        let vault =
-            LocalVault::open(self.deputy().store().clone(), Arc::new(keys)).await.expect("the vault opens");
-        let stored = vault.load(UserId(person.id().0)).await.expect("the grant opens");
+        let stored = self.deputy().vault().load(UserId(person.id().0)).await.expect("the grant opens");
         stored.map(|stored| stored.grant)
     }
 }

@@ -19,7 +19,8 @@ async fn all_recorded_payloads_are_accepted_and_read_back() {
     let mut connection = Connection::open(address);
     for (id, recorded) in &sent {
         let signature = secrets.sign(&recorded.body);
-        let answer = connection.deliver(&id.to_string(), &recorded.event, &signature, &recorded.body).unwrap();
+        let answer =
+            connection.deliver(&id.to_string(), &recorded.event, &signature, &recorded.body).unwrap();
         assert_eq!(answer.status, 202, "{}: {}", recorded.name, answer.body);
     }
     world.quiet().await;

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod check_config;
+mod keys;
 mod receive;
 mod serve;
 
@@ -36,6 +37,8 @@ enum Command {
     CheckConfig(check_config::Arguments),
     /// Show what a payload would do, offline: which handlers get it, which commands it holds
     Receive(receive::Arguments),
+    /// The keys that people's grants are sealed with: list them, replace them
+    Keys(keys::Arguments),
     /// Print the version
     Version,
 }
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Serve(config) => serve::run(&config),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Receive(arguments) => receive::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::Version => {
             println!("deputy {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

@@ -92,6 +92,13 @@ pub const FIELDS: &[Field] = &[
                   separated by colons. Or DEPUTY_WEBHOOK_SECRETS, the secrets themselves, one a line.",
     },
     Field {
+        key: "vault.passphrase_file",
+        variable: "DEPUTY_VAULT_PASSPHRASE_FILE",
+        default: None,
+        meaning: "A file with the passphrase that seals the key ring, so that a copy of the data folder opens no grant. \
+                  Without one the ring is only private. Or DEPUTY_VAULT_PASSPHRASE, the passphrase itself.",
+    },
+    Field {
         key: "log.filter",
         variable: "DEPUTY_LOG",
         default: Some("info"),
@@ -108,6 +115,7 @@ pub const FIELDS: &[Field] = &[
 /// Variables that hold a secret itself, so the file has no key for them.
 pub(super) const PRIVATE_KEY_VARIABLE: &str = "DEPUTY_GITHUB_PRIVATE_KEY";
 pub(super) const CLIENT_SECRET_VARIABLE: &str = "DEPUTY_GITHUB_CLIENT_SECRET";
+pub(super) const VAULT_PASSPHRASE_VARIABLE: &str = "DEPUTY_VAULT_PASSPHRASE";
 pub(super) const WEBHOOK_SECRETS_VARIABLE: &str = "DEPUTY_WEBHOOK_SECRETS";
 
 pub(super) fn field(key: &str) -> &'static Field {

@@ -37,6 +37,8 @@ pub struct Config {
     pub login: Option<LoginConfig>,
     /// Any of these may have signed a delivery, so that one can be replaced without losing any.
     pub webhook_secrets: Vec<SecretString>,
+    /// What seals the key ring, where it is sealed.
+    pub vault_passphrase: Option<SecretString>,
     /// What to log, and how.
     pub log: LogConfig,
 }
@@ -97,6 +99,7 @@ impl Config {
         let github = source.github();
         let login = source.login(listen);
         let webhook_secrets = source.webhook_secrets();
+        let vault_passphrase = source.vault_passphrase();
         let filter = source.checked("log.filter", check_filter);
         let format = source.checked("log.format", |text| match text {
             "human" => Ok(LogFormat::Human),
@@ -114,6 +117,7 @@ impl Config {
                 github: github?,
                 login: login?,
                 webhook_secrets: webhook_secrets?,
+                vault_passphrase,
                 log: LogConfig { filter: filter?, format: format? },
             })
         })();

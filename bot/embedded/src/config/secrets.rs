@@ -6,7 +6,7 @@ use deputy_github::client::ClientConfig;
 use secrecy::SecretString;
 
 use super::GitHubConfig;
-use super::fields::{PRIVATE_KEY_VARIABLE, WEBHOOK_SECRETS_VARIABLE};
+use super::fields::{PRIVATE_KEY_VARIABLE, VAULT_PASSPHRASE_VARIABLE, WEBHOOK_SECRETS_VARIABLE};
 use super::source::{Origin, Source};
 
 /// GitHub advises random text; anything shorter than this can be guessed from one captured delivery.
@@ -105,6 +105,34 @@ impl Source<'_> {
             return None;
         }
         Some(secrets.into_iter().map(SecretString::from).collect())
+    }
+}
+
+impl Source<'_> {
+    /// `None` where there is none, and where a problem was noted.
+    pub(super) fn vault_passphrase(&mut self) -> Option<SecretString> {
+        const KEY: &str = "vault.passphrase_file";
+        let text = if let Some(text) = self.variable(VAULT_PASSPHRASE_VARIABLE) {
+            text
+        } else {
+            match read_secret(&self.path(KEY)?) {
+                Ok(text) => text,
+                Err(what) => {
+                    self.problem(KEY, &what, "the file holds the passphrase, alone on its line");
+                    return None;
+                }
+            }
+        };
+        let passphrase = text.trim();
+        if passphrase.chars().count() < SHORTEST_SECRET {
+            self.problem(
+                KEY,
+                &format!("holds a passphrase of less than {SHORTEST_SECRET} characters"),
+                "use a random one: openssl rand -base64 24",
+            );
+            return None;
+        }
+        Some(SecretString::from(passphrase))
     }
 }
 

@@ -29,7 +29,7 @@ fn load(toml: Option<&str>, variables: &[(&str, &str)]) -> Result<Config, Vec<Pr
 }
 
 fn shown(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+    problems.iter().flat_map(|problem| [problem.to_string(), "\n".to_owned()]).collect()
 }
 
 const WHOLE: &str = r#"
@@ -171,4 +171,20 @@ fn half_of_what_logging_in_needs_is_a_problem() {
     assert!(found.contains("is not a client secret") && !found.contains("= x"), "{found}");
     let found = problems(&format!("{WHOLE}client_secret = \"x\""), &[]);
     assert!(found.contains("secrets do not belong in this file"), "{found}");
+}
+
+#[test]
+fn a_passphrase_is_read_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("passphrase");
+    std::fs::write(&path, "  correct horse battery staple\n").unwrap();
+    let text = format!("{WHOLE}[vault]\npassphrase_file = {:?}\n", path.display().to_string());
+    let config = load(Some(&text), &[]).unwrap();
+    let passphrase = secrecy::ExposeSecret::expose_secret(config.vault_passphrase.as_ref().unwrap());
+    assert_eq!(passphrase, "correct horse battery staple");
+    assert!(!format!("{config:?}").contains("correct horse"));
+    assert!(load(Some(WHOLE), &[]).unwrap().vault_passphrase.is_none());
+    let problems = load(Some(WHOLE), &[("DEPUTY_VAULT_PASSPHRASE", "swordfish")]).unwrap_err();
+    let shown = shown(&problems);
+    assert!(shown.contains("less than 16 characters") && !shown.contains("swordfish"), "{shown}");
 }

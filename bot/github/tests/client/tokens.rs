@@ -111,3 +111,46 @@ async fn no_error_shows_a_token() {
         }
     }
 }
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn no_log_line_shows_a_token_or_a_text_even_at_trace() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new(|asked| match asked.path.as_str() {
+        "/login/oauth/access_token" => {
+            Reply::json(200, &json!({"access_token": "ghu_secret", "refresh_token": "ghr_secret"}))
+        }
+        "/user" => Reply::json(401, &json!({"message": "Bad credentials"})),
+        _ => Reply::json(201, &shown(31, "the-text", bot())),
+    })
+    .await;
+    world.client.reply(&INSTALLATION, &on_pull_request(), "the-text").await.unwrap();
+    let grant = world.client.refresh_grant(&"ghr_old".into()).await.unwrap();
+    world.client.viewer(&grant.access_token).await.unwrap_err();
+    world.client.revoke_grant(&grant.access_token).await.unwrap();
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("GitHub answered"), "something was logged");
+    for secret in ["ghs_1", "ghu_secret", "ghr_", "the-client-secret", "the-text", "c2lnbmF0dXJl", "Basic "] {
+        assert!(!log.contains(secret), "{secret} stands in the log");
+    }
+}

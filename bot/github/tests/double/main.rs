@@ -1,5 +1,8 @@
 //! The client against a GitHub that knows what is right: real signatures, permissions, and GitHub's own schema.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod key;
 mod login;
 
 use std::sync::Arc;

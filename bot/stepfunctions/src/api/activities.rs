@@ -28,11 +28,12 @@ pub(super) async fn create(engine: &Engine, params: Params<'_>) -> Result<Value,
         .write(move |core| {
             let now = core.now();
             let arn = core.config.home.arn("activity", &name);
-            let activity = core
-                .catalog
-                .activities
-                .entry(name.clone())
-                .or_insert_with(|| Activity { name: name.clone(), arn, created: now, tags });
+            let activity = core.catalog.activities.entry(name.clone()).or_insert_with(|| Activity {
+                name: name.clone(),
+                arn,
+                created: now,
+                tags,
+            });
             let answer = json!({"activityArn": activity.arn, "creationDate": date(activity.created)});
             if let Ok(body) = serde_json::to_string(activity) {
                 core.gathering.writes.push(Write::Put { kind: ACTIVITY, key: name, body });
@@ -74,7 +75,8 @@ pub(super) async fn list(engine: &Engine, params: Params<'_>) -> Result<Value, A
     let page = Page::read(params)?;
     engine
         .ask(move |core| {
-            let (activities, token) = page.cut(core.catalog.activities.values(), |activity| activity.name.clone());
+            let (activities, token) =
+                page.cut(core.catalog.activities.values(), |activity| activity.name.clone());
             let activities: Vec<Value> = activities
                 .into_iter()
                 .map(|activity| {

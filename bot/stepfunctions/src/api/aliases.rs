@@ -17,7 +17,8 @@ pub(super) async fn create(engine: &Engine, params: Params<'_>) -> Result<Value,
     let name = params.required("name")?.to_owned();
     check_name(&name)?;
     let description = params.bounded("description", 256)?.map(ToOwned::to_owned);
-    let routing = routing(params)?.ok_or_else(|| constraint("null", "routingConfiguration", "Member must not be null"))?;
+    let routing = routing(params)?
+        .ok_or_else(|| constraint("null", "routingConfiguration", "Member must not be null"))?;
     let (machine, routes) = routes(&routing)?;
     engine
         .write(move |core| {
@@ -47,7 +48,9 @@ pub(super) async fn update(engine: &Engine, params: Params<'_>) -> Result<Value,
     let description = params.bounded("description", 256)?.map(ToOwned::to_owned);
     let routing = routing(params)?;
     if description.is_none() && routing.is_none() {
-        return Err(ApiError::validation("Either the description or the routing configuration must be specified"));
+        return Err(ApiError::validation(
+            "Either the description or the routing configuration must be specified",
+        ));
     }
     let routes = routing.as_ref().map(routes).transpose()?;
     engine
@@ -223,7 +226,8 @@ fn routes(routing: &Routing) -> Result<(String, Vec<(u64, u32)>), ApiError> {
             )));
         }
         if *weight < 0.0 || *weight > 100.0 {
-            let bound = if *weight < 0.0 { "greater than or equal to 0" } else { "less than or equal to 100" };
+            let bound =
+                if *weight < 0.0 { "greater than or equal to 0" } else { "less than or equal to 100" };
             return Err(constraint(
                 &format!("'{weight}'"),
                 &format!("routingConfiguration.{}.member.weight", routes.len() + 1),

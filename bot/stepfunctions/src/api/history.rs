@@ -73,7 +73,9 @@ fn shape(at: Timestamp, event: &HistoryEvent, with_data: bool) -> Value {
         members.insert("timestamp".into(), date(at));
         if !with_data {
             for details in members.values_mut().filter_map(Value::as_object_mut) {
-                for data in ["input", "output", "inputDetails", "outputDetails", "parameters", "assignedVariables"] {
+                for data in
+                    ["input", "output", "inputDetails", "outputDetails", "parameters", "assignedVariables"]
+                {
                     details.remove(data);
                 }
             }

@@ -85,7 +85,8 @@ pub(super) async fn create(engine: &Engine, params: Params<'_>) -> Result<Value,
                 };
                 core.catalog.machines.insert(name.clone(), machine);
             }
-            let version = if publish { Some(versions::publish_current(core, &name, description)?) } else { None };
+            let version =
+                if publish { Some(versions::publish_current(core, &name, description)?) } else { None };
             core.keep_machine(&name);
             let created = core.catalog.machines.get(&name).map_or(now, |machine| machine.created);
             let mut answer = json!({"stateMachineArn": arn, "creationDate": date(created)});
@@ -143,7 +144,8 @@ pub(super) async fn update(engine: &Engine, params: Params<'_>) -> Result<Value,
                 machine.revision_id = Some(random_uuid());
             }
             let revision_id = machine.revision_id.clone();
-            let version = if publish { Some(versions::publish_current(core, &name, description)?) } else { None };
+            let version =
+                if publish { Some(versions::publish_current(core, &name, description)?) } else { None };
             core.keep_machine(&name);
             let mut answer = Map::new();
             answer.insert("updateDate".into(), date(now));
@@ -247,7 +249,12 @@ pub(super) async fn describe_for_execution(engine: &Engine, params: Params<'_>) 
 }
 
 /// What both kinds of description have.
-fn shape(core: &mut Core, name: &str, revision: &Revision, all: bool) -> Result<Map<String, Value>, ApiError> {
+fn shape(
+    core: &mut Core,
+    name: &str,
+    revision: &Revision,
+    all: bool,
+) -> Result<Map<String, Value>, ApiError> {
     let definition = core
         .catalog
         .programs

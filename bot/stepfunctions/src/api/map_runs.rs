@@ -24,7 +24,8 @@ fn shape(record: &Record) -> Value {
     let items = record.run.as_ref().map_or(record.items, item_counts);
     let done = record.executions;
     let finished = done.succeeded + done.failed + done.timed_out + done.aborted;
-    let executions = Counts { total: items.total, running: items.total.saturating_sub(finished + items.pending), ..done };
+    let executions =
+        Counts { total: items.total, running: items.total.saturating_sub(finished + items.pending), ..done };
     let mut answer = Map::new();
     answer.insert("mapRunArn".into(), record.arn.as_ref().into());
     answer.insert("executionArn".into(), record.execution_arn.as_ref().into());
@@ -97,7 +98,8 @@ fn machine_arn(record: &Record) -> String {
 pub(super) async fn update(engine: &Engine, params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.required("mapRunArn")?.to_owned();
     expect_arn(&arn, &["mapRun"])?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Negative numbers become 0, AWS's "no limit".
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // Negative numbers become 0, AWS's "no limit".
     let concurrency = params.number("maxConcurrency")?.map(|number| number as u32);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let count = params.number("toleratedFailureCount")?.map(|number| number as u64);

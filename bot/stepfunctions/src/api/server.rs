@@ -129,7 +129,8 @@ async fn answer(
     if let Some(credentials) = &api.credentials {
         let now = api.engine.config().clock.now();
         let query = uri.query().unwrap_or_default();
-        sign::verify(method.as_str(), uri.path(), query, headers, body, credentials, now).map_err(unsigned)?;
+        sign::verify(method.as_str(), uri.path(), query, headers, body, credentials, now)
+            .map_err(unsigned)?;
     }
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.strip_prefix(SERVICE).ok_or_else(|| {
@@ -138,8 +139,9 @@ async fn answer(
     let request: Value = if body.is_empty() {
         json!({})
     } else {
-        serde_json::from_slice(body)
-            .map_err(|error| ApiError::new("SerializationException", format!("The request is no JSON: {error}")))?
+        serde_json::from_slice(body).map_err(|error| {
+            ApiError::new("SerializationException", format!("The request is no JSON: {error}"))
+        })?
     };
     super::call(&api.engine, operation, &request).await
 }
@@ -150,7 +152,9 @@ fn unsigned(refused: Refused) -> ApiError {
         Refused::UnknownKey => {
             ("UnrecognizedClientException", "The security token included in the request is invalid.")
         }
-        Refused::Expired => ("InvalidSignatureException", "Signature expired: its time is too far from ours."),
+        Refused::Expired => {
+            ("InvalidSignatureException", "Signature expired: its time is too far from ours.")
+        }
         Refused::Mismatch => (
             "InvalidSignatureException",
             "The request signature we calculated does not match the signature you provided.",

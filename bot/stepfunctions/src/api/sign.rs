@@ -34,9 +34,8 @@ pub(crate) fn verify(
 ) -> Result<(), Refused> {
     let authorization = text(headers, "authorization").ok_or(Refused::Missing)?;
     let rest = authorization.strip_prefix(ALGORITHM).ok_or(Refused::Missing)?;
-    let part = |name: &str| {
-        rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
-    };
+    let part =
+        |name: &str| rest.split(',').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='));
     let (Some(credential), Some(signed), Some(signature)) =
         (part("Credential"), part("SignedHeaders"), part("Signature"))
     else {
@@ -58,7 +57,8 @@ pub(crate) fn verify(
         let _ = writeln!(canonical, "{name}:{}", value.split_whitespace().collect::<Vec<_>>().join(" "));
     }
     let request = format!("{method}\n{path}\n{query}\n{canonical}\n{signed}\n{}", hex(&Sha256::digest(body)));
-    let (key, to_sign) = to_sign(&found.secret_access_key, scope, stamp, &request).ok_or(Refused::Mismatch)?;
+    let (key, to_sign) =
+        to_sign(&found.secret_access_key, scope, stamp, &request).ok_or(Refused::Mismatch)?;
     let given = unhex(signature).ok_or(Refused::Mismatch)?;
     // Compares in constant time.
     hmac::verify(&key, to_sign.as_bytes(), &given).map_err(|_| Refused::Mismatch)
@@ -159,7 +159,8 @@ mod tests {
     #[test]
     fn what_is_signed_is_accepted_and_what_was_changed_is_not() {
         let now = Timestamp::parse("2026-01-02T03:04:05Z").unwrap();
-        let mut request = Request::post("http://127.0.0.1:1/").header("x-amz-target", "T.Op").body(()).unwrap();
+        let mut request =
+            Request::post("http://127.0.0.1:1/").header("x-amz-target", "T.Op").body(()).unwrap();
         sign(&mut request, b"{}", &credentials(), "us-east-1", "states", now);
         let check = |body: &[u8], known: &[Credentials], at: Timestamp| {
             verify("POST", "/", "", request.headers(), body, known, at)

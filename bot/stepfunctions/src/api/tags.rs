@@ -95,7 +95,9 @@ fn keep(core: &mut Core, arn: &str) {
     match expect_arn(arn, &["stateMachine", "activity"]) {
         Ok(Named::StateMachine { name, .. }) => core.keep_machine(&name),
         Ok(Named::Activity { name }) => {
-            if let Some(body) = core.catalog.activities.get(&name).and_then(|it| serde_json::to_string(it).ok()) {
+            if let Some(body) =
+                core.catalog.activities.get(&name).and_then(|it| serde_json::to_string(it).ok())
+            {
                 core.gathering.writes.push(Write::Put { kind: ACTIVITY, key: name, body });
             }
         }

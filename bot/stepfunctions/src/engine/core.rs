@@ -281,7 +281,8 @@ impl Core {
     fn fire(&mut self, id: ExecutionId, now: Timestamp) {
         let Some(instance) = self.load(id) else { return };
         instance.armed = None;
-        let due: Vec<_> = instance.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, at)| (*at, *timer)).collect();
+        let due: Vec<_> =
+            instance.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, at)| (*at, *timer)).collect();
         let mut due = due;
         due.sort_unstable();
         for (_, timer) in due {

@@ -296,7 +296,8 @@ impl Instance {
         self.execution = Some(saved.execution);
         self.tasks = saved.tasks.into_iter().map(|open| (open.request.task, open)).collect();
         self.timers = saved.timers.into_iter().collect();
-        self.map_runs = saved.map_runs.into_iter().map(|request| (request.map_run, Box::new(request))).collect();
+        self.map_runs =
+            saved.map_runs.into_iter().map(|request| (request.map_run, Box::new(request))).collect();
         self.events = events;
         self.has_snapshot = true;
         true

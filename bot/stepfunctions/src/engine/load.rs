@@ -12,9 +12,9 @@ use super::core::Core;
 use super::instance::{Instance, Origin};
 use super::status::name_key;
 use crate::error::EngineError;
+use crate::store::ExecutionId;
 use crate::store::segment::{self, Damaged};
 use crate::store::writer::Write;
-use crate::store::ExecutionId;
 
 /// How many executions are put to rest in one go, so that nobody waits long for it.
 const REST_AT_ONCE: usize = 64;
@@ -117,7 +117,10 @@ impl Core {
             }
             let busy = instance.origin.is_express()
                 || instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running)
-                || instance.tasks.values().any(|open| !open.submitted && open.request.integration != Integration::Activity)
+                || instance
+                    .tasks
+                    .values()
+                    .any(|open| !open.submitted && open.request.integration != Integration::Activity)
                 || !instance.map_runs.is_empty();
             if busy {
                 // It gets another turn when it is used next.
@@ -130,7 +133,8 @@ impl Core {
         }
         if self.resting.len() > 4 * self.hot.len() + 1024 {
             let hot = &self.hot;
-            self.resting.retain(|(id, touched)| hot.get(id).is_some_and(|instance| instance.touched == *touched));
+            self.resting
+                .retain(|(id, touched)| hot.get(id).is_some_and(|instance| instance.touched == *touched));
         }
     }
 
@@ -140,7 +144,9 @@ impl Core {
             .hot
             .values()
             .filter(|instance| !instance.origin.is_express())
-            .filter(|instance| instance.execution().is_some_and(|it| it.status() == deputy_asl::Status::Running))
+            .filter(|instance| {
+                instance.execution().is_some_and(|it| it.status() == deputy_asl::Status::Running)
+            })
             .map(|instance| instance.id)
             .collect();
         for id in running {
@@ -221,7 +227,9 @@ impl Core {
             let Ok(id) = key.parse::<ExecutionId>() else { continue };
             let Ok(origin) = serde_json::from_str::<Origin>(&body) else { continue };
             let origin = Arc::new(origin);
-            let Some(program) = self.catalog.programs.get(&self.reader, &origin.definition)? else { continue };
+            let Some(program) = self.catalog.programs.get(&self.reader, &origin.definition)? else {
+                continue;
+            };
             self.next_id = self.next_id.max(id + 1);
             self.names.insert(name_key(&origin.info.id), id);
             self.hot.insert(id, Box::new(Instance::new(id, origin, program)));
@@ -237,7 +245,9 @@ impl Core {
             .tasks
             .values()
             // A worker who has taken an activity's task has the token and will answer.
-            .filter(|open| !open.submitted && !(open.started && open.request.integration == Integration::Activity))
+            .filter(|open| {
+                !open.submitted && !(open.started && open.request.integration == Integration::Activity)
+            })
             .map(|open| Arc::clone(&open.request))
             .collect();
         let map_runs: Vec<_> = instance.map_runs.values().map(|request| request.as_ref().clone()).collect();
@@ -267,7 +277,8 @@ fn read_tails(connection: &Connection) -> Result<HashMap<ExecutionId, Tail>, Eng
     let damaged = |Damaged| EngineError::Unreadable("a segment is damaged".into());
     while let Some(row) = rows.next()? {
         let number: u64 = row.get(0)?;
-        let body = segment::unpack(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).map_err(damaged)?;
+        let body =
+            segment::unpack(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?).map_err(damaged)?;
         segment::read_runs(&body, |run| {
             let tail = tails.entry(run.execution).or_insert_with(|| Tail {
                 first: run.first,
@@ -336,12 +347,14 @@ fn read_instance(
 
 /// The pieces of an execution's own log, first to last.
 pub(crate) fn read_log(connection: &Connection, id: ExecutionId) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
-    let mut select = connection.prepare_cached("SELECT first, body FROM log WHERE execution = ? ORDER BY first")?;
+    let mut select =
+        connection.prepare_cached("SELECT first, body FROM log WHERE execution = ? ORDER BY first")?;
     let rows = select.query_map([id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
     let mut parts = Vec::new();
     for row in rows {
         let (first, body) = row?;
-        let body = segment::unpack(&body).map_err(|Damaged| EngineError::Unreadable("its log is damaged".into()))?;
+        let body =
+            segment::unpack(&body).map_err(|Damaged| EngineError::Unreadable("its log is damaged".into()))?;
         parts.push((first, body));
     }
     Ok(parts)
@@ -357,7 +370,8 @@ pub(crate) fn history(
 ) -> Result<(), Damaged> {
     let mut instance = Instance::new(id, origin, program);
     for (first, log) in logs {
-        instance.replay_log(*first, log, |at, events| events.into_iter().for_each(|event| each(at, event)))?;
+        instance
+            .replay_log(*first, log, |at, events| events.into_iter().for_each(|event| each(at, event)))?;
     }
     Ok(())
 }

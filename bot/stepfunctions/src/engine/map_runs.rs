@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use deputy_asl::map_run::MapRun;
 use deputy_asl::{
-    ErrorDetails, EventKind, ExecutionType, Integration, ItemSource, MapItem, MapRunId, MapRunRequest, Outcome, Payload,
-    ReaderRequest, Seed, TaskId, TaskRequest, Timestamp, item_reader,
+    ErrorDetails, EventKind, ExecutionType, Integration, ItemSource, MapItem, MapRunId, MapRunRequest,
+    Outcome, Payload, ReaderRequest, Seed, TaskId, TaskRequest, Timestamp, item_reader,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -166,7 +166,8 @@ impl Core {
             let request = run.request.clone();
             self.start_child(number, index, child, execution, &arn, &request);
         }
-        let end = self.map_runs.records.get(&number).and_then(|record| record.run.as_ref()).and_then(MapRun::end);
+        let end =
+            self.map_runs.records.get(&number).and_then(|record| record.run.as_ref()).and_then(MapRun::end);
         if let Some(end) = end {
             self.end_map_run(number, end);
         }
@@ -238,7 +239,8 @@ impl Core {
         hash.update(arn.as_bytes());
         hash.update(index.to_be_bytes());
         let name = uuid_text(&hash.finalize());
-        let machine = arn.split(":mapRun:").nth(1).and_then(|rest| rest.rsplit_once(':')).map_or("", |(it, _)| it);
+        let machine =
+            arn.split(":mapRun:").nth(1).and_then(|rest| rest.rsplit_once(':')).map_or("", |(it, _)| it);
         let child = self.config.home.arn("execution", format_args!("{machine}:{name}"));
         let outcome = self
             .find_arn(&child)
@@ -293,11 +295,9 @@ impl Core {
     /// Nobody waits for the map any more.
     pub(crate) fn stop_map_run(&mut self, execution: ExecutionId, map_run: MapRunId) {
         let now = self.now();
-        let found = self
-            .map_runs
-            .records
-            .values_mut()
-            .find(|record| record.execution == execution && record.map_run == map_run && record.stopped.is_none());
+        let found = self.map_runs.records.values_mut().find(|record| {
+            record.execution == execution && record.map_run == map_run && record.stopped.is_none()
+        });
         let Some(record) = found else { return };
         record.stopped = Some(now);
         record.status = "ABORTED".into();
@@ -346,7 +346,10 @@ fn read_items(
     instance: &Instance,
 ) -> impl Future<Output = Result<Vec<Value>, ErrorDetails>> + Send + 'static {
     let info = &instance.origin.info;
-    let failed = |cause: String| ErrorDetails { error: Some("States.ItemReaderFailed".into()), cause: Some(cause.into()) };
+    let failed = |cause: String| ErrorDetails {
+        error: Some("States.ItemReaderFailed".into()),
+        cause: Some(cause.into()),
+    };
     let integration = Integration::parse(&reader.resource).unwrap_or(Integration::LambdaFunction);
     let call = TaskCall {
         execution: Arc::clone(&info.id),

@@ -24,8 +24,8 @@ use std::thread::{self, JoinHandle};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
-use self::core::{Core, Message, Parts};
 pub(crate) use self::activities::Poll;
+use self::core::{Core, Message, Parts};
 pub(crate) use self::instance::{Origin, Parent};
 pub(crate) use self::load::{history, read_log};
 pub(crate) use self::map_runs::{Counts, Record, item_counts};

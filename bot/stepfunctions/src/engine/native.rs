@@ -1,25 +1,29 @@
 //! Tasks that the engine does itself: starting executions, and calling its own API as an SDK integration.
 
-
-use deputy_asl::{Integration, Payload, Pattern};
+use deputy_asl::{Integration, Pattern, Payload};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::core::Answered;
+use super::instance::Parent;
 use super::start::uuid_text;
 use super::{Engine, WeakEngine};
-use super::instance::Parent;
 use crate::error::ApiError;
 use crate::tasks::{TaskCall, TaskError, TaskResult};
 
 /// Does a task of the engine's own.
 pub(crate) async fn run(engine: WeakEngine, call: TaskCall) -> Answered {
     let Some(engine) = engine.upgrade() else { return Answered::Elsewhere };
-    let Integration::Service { name, pattern } = &call.request.integration else { return Answered::Elsewhere };
+    let Integration::Service { name, pattern } = &call.request.integration else {
+        return Answered::Elsewhere;
+    };
     let action = name.resource.split('.').next().unwrap_or_default().to_owned();
     if name.resource_type.as_ref() == "states" {
         if action != "startExecution" {
-            return Answered::With(Err(TaskError::new("States.Runtime", format!("states:{action} is not known."))));
+            return Answered::With(Err(TaskError::new(
+                "States.Runtime",
+                format!("states:{action} is not known."),
+            )));
         }
         return match start_execution(&engine, &call, *pattern, name.resource.ends_with(".sync:2")).await {
             Ok(answer) if *pattern == Pattern::Sync => {
@@ -33,7 +37,12 @@ pub(crate) async fn run(engine: WeakEngine, call: TaskCall) -> Answered {
 }
 
 /// `states:startExecution`, with AWS's envelope around the answer.
-async fn start_execution(engine: &Engine, call: &TaskCall, pattern: Pattern, output_as_json: bool) -> TaskResult {
+async fn start_execution(
+    engine: &Engine,
+    call: &TaskCall,
+    pattern: Pattern,
+    output_as_json: bool,
+) -> TaskResult {
     let mut request = lower(call.input().value());
     if let Some(members) = request.as_object_mut() {
         // Derived, so that a repetition after a crash finds the execution that it started before.
@@ -44,7 +53,9 @@ async fn start_execution(engine: &Engine, call: &TaskCall, pattern: Pattern, out
         task: call.request.task,
         output_as_json,
     });
-    let started = crate::api::start_execution(engine, &request, parent).await.map_err(|error| failed("StepFunctions", "AWSStepFunctions", &error))?;
+    let started = crate::api::start_execution(engine, &request, parent)
+        .await
+        .map_err(|error| failed("StepFunctions", "AWSStepFunctions", &error))?;
     let answer = upper(&started, true);
     Ok(Payload::from(envelope(answer)))
 }

@@ -76,7 +76,8 @@ impl Core {
             home.arn("execution", format_args!("{machine_name}:{name}")).into()
         };
         let key = name_key(&arn);
-        if given && !target.express
+        if given
+            && !target.express
             && let Some(started) = self.already(&key, &arn, &input)?
         {
             return Ok(started);
@@ -150,7 +151,12 @@ impl Core {
     }
 
     /// AWS's idempotency: the same name and input while it runs is the same execution; anything else is refused.
-    fn already(&mut self, key: &[u8; 16], arn: &Arc<str>, input: &Payload) -> Result<Option<Started>, ApiError> {
+    fn already(
+        &mut self,
+        key: &[u8; 16],
+        arn: &Arc<str>,
+        input: &Payload,
+    ) -> Result<Option<Started>, ApiError> {
         let Some(id) = self.find(key)? else { return Ok(None) };
         let exists = || ApiError::new("ExecutionAlreadyExists", format!("Execution Already Exists: '{arn}'"));
         let Some(instance) = self.load(id) else { return Err(exists()) };
@@ -293,7 +299,8 @@ impl Core {
         while ids.len() < FORGET_AT_ONCE
             && let Some(row) = rows.next()?
         {
-            let (id, started, stopped): (ExecutionId, i64, Option<i64>) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (id, started, stopped): (ExecutionId, i64, Option<i64>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
             // Executions are numbered in the order of their starts, and none ends before it starts.
             if started >= cutoff {
                 break;

@@ -123,7 +123,8 @@ pub(crate) struct Kept {
 impl Ended {
     pub(crate) fn new(instance: &Instance, outcome: &Outcome, stopped: Timestamp) -> Self {
         let execution = instance.execution();
-        let redrivable = !instance.origin.is_express() && execution.is_some_and(deputy_asl::Execution::is_redrivable);
+        let redrivable =
+            !instance.origin.is_express() && execution.is_some_and(deputy_asl::Execution::is_redrivable);
         let failed = |error: &Option<Arc<str>>, cause: &Option<Arc<str>>| Kept {
             output: None,
             error: error.clone(),
@@ -131,7 +132,9 @@ impl Ended {
             redrivable,
         };
         let (status, result) = match outcome {
-            Outcome::Succeeded { output } => (Status::Succeeded, Kept { output: Some(output.clone()), ..Kept::default() }),
+            Outcome::Succeeded { output } => {
+                (Status::Succeeded, Kept { output: Some(output.clone()), ..Kept::default() })
+            }
             Outcome::Failed { error, cause } => (Status::Failed, failed(error, cause)),
             Outcome::TimedOut { error, cause } => (Status::TimedOut, failed(error, cause)),
             Outcome::Aborted { error, cause } => (Status::Aborted, failed(error, cause)),
@@ -153,7 +156,11 @@ impl Ended {
 }
 
 /// What `RedriveStatus` and its reason say.
-pub(crate) fn redrive_status(express: bool, status: Status, redrivable: bool) -> (&'static str, Option<String>) {
+pub(crate) fn redrive_status(
+    express: bool,
+    status: Status,
+    redrivable: bool,
+) -> (&'static str, Option<String>) {
     match status {
         _ if express => ("NOT_REDRIVABLE", Some("Execution is EXPRESS and cannot be redriven".into())),
         Status::Running | Status::Succeeded => {

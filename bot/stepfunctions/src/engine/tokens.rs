@@ -26,7 +26,10 @@ impl Core {
         };
         let open = self.load(id).is_some_and(|instance| instance.tasks.contains_key(&task));
         if !open {
-            return Err(ApiError::new("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'"));
+            return Err(ApiError::new(
+                "TaskTimedOut",
+                "Task Timed Out: 'Provided task does not exist anymore'",
+            ));
         }
         let event = match answer {
             TokenAnswer::Success(output) => EventKind::TaskSucceeded { task, output },

@@ -66,7 +66,10 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, EngineError> {
     )?;
     let version: usize = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version > MIGRATIONS.len() {
-        return Err(EngineError::Unreadable(format!("schema {version}, and this version knows {}", MIGRATIONS.len())));
+        return Err(EngineError::Unreadable(format!(
+            "schema {version}, and this version knows {}",
+            MIGRATIONS.len()
+        )));
     }
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(version) {
         let transaction = connection.transaction()?;

@@ -66,7 +66,13 @@ pub(crate) fn skip_entries(mut log: &[u8], skip: u64) -> Result<&[u8], Damaged> 
 }
 
 /// Appends the events of one execution to a segment: whose, from which number on, and what.
-pub(crate) fn write_run(segment: &mut Vec<u8>, execution: ExecutionId, first: u64, origin: Option<&[u8]>, log: &[u8]) {
+pub(crate) fn write_run(
+    segment: &mut Vec<u8>,
+    execution: ExecutionId,
+    first: u64,
+    origin: Option<&[u8]>,
+    log: &[u8],
+) {
     write_number(segment, execution);
     write_number(segment, first);
     write_slice(segment, origin.unwrap_or_default());

@@ -27,7 +27,13 @@ pub(crate) enum Write {
     /// A new execution's row.
     Execution(Box<ExecutionRow>),
     /// What became of an execution; `None` where it runs again after a redrive.
-    Outcome { id: ExecutionId, status: u8, stopped: Option<i64>, about: Option<String>, outcome: Option<String> },
+    Outcome {
+        id: ExecutionId,
+        status: u8,
+        stopped: Option<i64>,
+        about: Option<String>,
+        outcome: Option<String>,
+    },
     /// Events of an execution move into its own log.
     Log { id: ExecutionId, first: u64, body: Vec<u8> },
     /// An execution's state, so that the events before need not be applied again.
@@ -147,7 +153,12 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Connection, incoming: &Receiver<Batch>, disk: Option<&dyn Disk>, report: &impl Fn(Committed)) {
+fn run(
+    connection: &Connection,
+    incoming: &Receiver<Batch>,
+    disk: Option<&dyn Disk>,
+    report: &impl Fn(Committed),
+) {
     let mut number = 0;
     while let Ok(batch) = incoming.recv() {
         number += 1;

@@ -98,7 +98,8 @@ impl TaskService for AwsServices {
     fn call(&self, call: TaskCall) -> TaskFuture {
         let (endpoint, client) = (Arc::clone(&self.endpoint), self.client.clone());
         Box::pin(async move {
-            let unknown = || TaskError::new("States.Runtime", format!("{} is not known.", call.request.resource));
+            let unknown =
+                || TaskError::new("States.Runtime", format!("{} is not known.", call.request.resource));
             let (service, action, sdk) = action_of(&call.request.integration).ok_or_else(unknown)?;
             let protocol = protocol(&service).ok_or_else(unknown)?;
             let plain = matches!(call.request.integration, Integration::LambdaFunction);
@@ -137,12 +138,18 @@ impl TaskService for AwsServices {
             let response = client.request(request).await.map_err(|error| unreachable(&service, &error))?;
             let status = response.status();
             let function_error = response.headers().contains_key("x-amz-function-error");
-            let body = response.into_body().collect().await.map_err(|error| unreachable(&service, &error))?.to_bytes();
+            let body = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|error| unreachable(&service, &error))?
+                .to_bytes();
             let answer = serde_json::from_slice(&body).unwrap_or_else(|_| {
                 if body.is_empty() { json!({}) } else { String::from_utf8_lossy(&body).into_owned().into() }
             });
             if function_error {
-                let name = answer.get("errorType").and_then(Value::as_str).unwrap_or("Lambda.Unknown").to_owned();
+                let name =
+                    answer.get("errorType").and_then(Value::as_str).unwrap_or("Lambda.Unknown").to_owned();
                 return Err(TaskError::new(&name, answer.to_string()));
             }
             if !status.is_success() {
@@ -161,7 +168,8 @@ impl TaskService for AwsServices {
 /// Bodies that these services want as text may be written as JSON in a definition.
 fn stringified(service: &str, input: &Value) -> Value {
     let Value::Object(members) = input else { return input.clone() };
-    let text = |value: &Value| if value.is_string() { value.clone() } else { Value::String(value.to_string()) };
+    let text =
+        |value: &Value| if value.is_string() { value.clone() } else { Value::String(value.to_string()) };
     let mut members: Map<String, Value> = members.clone();
     match service {
         "sqs" => {
@@ -182,19 +190,25 @@ fn stringified(service: &str, input: &Value) -> Value {
 }
 
 fn unreachable(service: &str, error: &dyn std::error::Error) -> TaskError {
-    TaskError::new(&format!("{}.SdkClientException", title(service)), format!("The service cannot be reached: {error}"))
+    TaskError::new(
+        &format!("{}.SdkClientException", title(service)),
+        format!("The service cannot be reached: {error}"),
+    )
 }
 
 fn refused(service: &str, sdk: bool, status: u16, answer: &Value) -> TaskError {
     let code = answer.get("__type").and_then(Value::as_str).unwrap_or("Unknown");
     let code = code.rsplit('#').next().unwrap_or(code);
-    let message = answer.get("message").or_else(|| answer.get("Message")).and_then(Value::as_str).unwrap_or_default();
+    let message =
+        answer.get("message").or_else(|| answer.get("Message")).and_then(Value::as_str).unwrap_or_default();
     let id = crate::engine::random_uuid();
     let name = title(service);
     let cause = if sdk {
         format!("{message} (Service: {name}, Status Code: {status}, Request ID: {id}) (SDK Attempt Count: 1)")
     } else {
-        format!("{message} (Service: Amazon{name}; Status Code: {status}; Error Code: {code}; Request ID: {id}; Proxy: null)")
+        format!(
+            "{message} (Service: Amazon{name}; Status Code: {status}; Error Code: {code}; Request ID: {id}; Proxy: null)"
+        )
     };
     let full = if code.ends_with("Exception") || !sdk { code.to_owned() } else { format!("{code}Exception") };
     TaskError::new(&format!("{name}.{full}"), cause)
@@ -240,4 +254,3 @@ pub(crate) fn http_date() -> String {
     );
     date
 }
-

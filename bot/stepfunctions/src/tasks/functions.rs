@@ -76,7 +76,8 @@ impl TaskService for Functions {
             let error = no_such_function(&name, &call);
             return Box::pin(async move { Err(error) });
         };
-        let log_result = wrapped && call.input().value().get("LogType").and_then(Value::as_str) == Some("Tail");
+        let log_result =
+            wrapped && call.input().value().get("LogType").and_then(Value::as_str) == Some("Tail");
         let future = function(payload, call);
         Box::pin(async move {
             let answer = future.await?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deputy_asl::{Integration, Payload, Pattern};
+use deputy_asl::{Integration, Pattern, Payload};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -78,17 +78,25 @@ impl Mocks {
 
     /// As [`Mocks::read`], of the text.
     pub fn parse(text: &str) -> Result<Self, MockError> {
-        let file: File = serde_json::from_str(text).map_err(|error| MockError::Malformed(error.to_string()))?;
+        let file: File =
+            serde_json::from_str(text).map_err(|error| MockError::Malformed(error.to_string()))?;
         let mut responses = HashMap::new();
         for (name, attempts) in file.responses {
             let mut answers = Vec::new();
             for (range, response) in attempts {
-                let (first, last) = parse_range(&range)
-                    .ok_or_else(|| MockError::Malformed(format!("`{range}` in {name} is no attempt or range")))?;
+                let (first, last) = parse_range(&range).ok_or_else(|| {
+                    MockError::Malformed(format!("`{range}` in {name} is no attempt or range"))
+                })?;
                 let answer = match response {
                     Response { value: Some(value), error: None } => Answer::Return(value),
-                    Response { value: None, error: Some(Throw { error, cause }) } => Answer::Throw { error, cause },
-                    _ => return Err(MockError::Malformed(format!("{name}.{range} needs either Return or Throw"))),
+                    Response { value: None, error: Some(Throw { error, cause }) } => {
+                        Answer::Throw { error, cause }
+                    }
+                    _ => {
+                        return Err(MockError::Malformed(format!(
+                            "{name}.{range} needs either Return or Throw"
+                        )));
+                    }
                 };
                 answers.push((first, last, answer));
             }
@@ -100,7 +108,9 @@ impl Mocks {
                 let mut answers = HashMap::new();
                 for (state, response) in states {
                     let found = responses.get(&response).ok_or_else(|| {
-                        MockError::Malformed(format!("{machine}.{case}.{state} names no response: `{response}`"))
+                        MockError::Malformed(format!(
+                            "{machine}.{case}.{state} names no response: `{response}`"
+                        ))
                     })?;
                     answers.insert(state, Arc::clone(found));
                 }
@@ -145,12 +155,15 @@ impl TaskService for Mocks {
         let answers = self.answers(&call).cloned().unwrap_or_default();
         let attempt = {
             let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            let times = asked.entry((Arc::clone(&call.execution), Arc::clone(&call.request.state))).or_default();
+            let times =
+                asked.entry((Arc::clone(&call.execution), Arc::clone(&call.request.state))).or_default();
             *times += 1;
             *times - 1
         };
-        let answer =
-            answers.iter().find(|(first, last, _)| (*first..=*last).contains(&attempt)).map(|(_, _, it)| it.clone());
+        let answer = answers
+            .iter()
+            .find(|(first, last, _)| (*first..=*last).contains(&attempt))
+            .map(|(_, _, it)| it.clone());
         if matches!(&call.request.integration, Integration::Service { pattern: Pattern::Sync, .. }) {
             call.submitted(Payload::empty_object());
         }

@@ -30,7 +30,12 @@ impl Bench {
         Self::open(registry, memory, clock, Arc::new(tempfile::tempdir().unwrap()))
     }
 
-    fn open(registry: Registry, memory: usize, clock: Arc<VirtualClock>, folder: Arc<tempfile::TempDir>) -> Self {
+    fn open(
+        registry: Registry,
+        memory: usize,
+        clock: Arc<VirtualClock>,
+        folder: Arc<tempfile::TempDir>,
+    ) -> Self {
         let mut config = Config::new(folder.path());
         config.registry = registry.clone();
         config.clock = Arc::clone(&clock) as Arc<dyn deputy_stepfunctions::Clock>;
