@@ -64,6 +64,7 @@ impl Stage {
                 // Deputy's own address, which is known when it runs.
                 public_url: None,
             }),
+            vault_passphrase: None,
             webhook_secrets: vec![app.webhook_secret().into()],
             vault_passphrase: None,
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },
