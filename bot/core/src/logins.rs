@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 
+use crate::authorization::GrantCheck;
 use crate::comment::Account;
+use crate::grants::{Grants, LoggedOut};
 use crate::ids::UserId;
 use crate::login::LoginLink;
-use crate::ports::{
-    Expected, Grant, OAuth, Sessions, UserTokenError, UserTokens, Vault, VaultError, Waiting,
-};
+use crate::ports::{Expected, Grant, OAuth, Sessions, Vault, VaultError, Waiting};
 
 /// Everything that logging in rests on. A home has it where the App's client secret and a public address are
 /// configured.
@@ -18,7 +17,7 @@ pub struct Logins {
     /// Where browsers find Deputy, without a slash at the end.
     pub public_url: String,
     /// People's tokens at the moment of use.
-    pub tokens: Arc<dyn UserTokens>,
+    pub grants: Arc<Grants>,
     /// Where their grants are kept.
     pub vault: Arc<dyn Vault>,
     /// GitHub's side of logging in and out.
@@ -36,6 +35,11 @@ impl Logins {
         LoginLink { public_url: &self.public_url, user: *user, login, return_to }.to_string()
     }
 
+    /// What authorization asks of a grant.
+    pub fn check(&self) -> GrantCheck {
+        GrantCheck { tokens: Arc::clone(&self.grants) as _, oauth: Arc::clone(&self.oauth) }
+    }
+
     /// The person's grant, without its tokens being used. `None` where there is none that can be opened.
     pub async fn grant(&self, user: UserId) -> anyhow::Result<Option<Grant>> {
         match self.vault.load(user).await {
@@ -45,41 +49,29 @@ impl Logins {
         }
     }
 
-    /// Ends the person's authorization at GitHub, and forgets them here. `false` where they were not logged in.
-    /// Idempotent: where it fails half-way, doing it again does the rest.
-    pub async fn log_out(&self, user: UserId) -> anyhow::Result<bool> {
-        // At GitHub first: once the token is deleted here, nobody could end it there. GitHub takes the grant of a
-        // live token only, so it is taken as for use, refreshed if need be.
-        match self.tokens.token(user, None).await {
-            Ok(token) => {
-                self.oauth.revoke(&token).await.context("GitHub did not end the authorization")?;
-            }
-            Err(UserTokenError::NeedsLogin { .. }) => {}
-            Err(UserTokenError::Unavailable(error)) => return Err(error),
-        }
-        self.erase(user, Expected::Anything).await
+    /// Ends the person's authorization at GitHub, and forgets them here whether or not GitHub could be told.
+    /// Idempotent.
+    pub async fn log_out(&self, user: UserId) -> anyhow::Result<LoggedOut> {
+        // Sessions first: where the rest fails and is tried again, nobody acts with them meanwhile.
+        self.sessions.revoke_all(user).await?;
+        Ok(self.grants.log_out(user).await?)
     }
 
     /// GitHub said at `told_at` that the person's authorization has ended: forgets them here. A grant made
     /// since then is another one, and stays. Idempotent.
-    pub async fn revoked(&self, user: UserId, told_at: DateTime<Utc>) -> anyhow::Result<bool> {
+    pub async fn revoked(&self, user: UserId, told_at: DateTime<Utc>) -> anyhow::Result<()> {
         let expected = match self.vault.load(user).await {
-            Ok(Some(stored)) if stored.grant.granted_at > told_at => return Ok(false),
+            Ok(Some(stored)) if stored.grant.granted_at > told_at => return Ok(()),
             Ok(Some(stored)) => Expected::Version(stored.version),
             // Nothing is there, or nothing that anybody can use.
             Ok(None) | Err(VaultError::Tampered { .. }) => Expected::Anything,
             Err(error) => return Err(error.into()),
         };
-        let erased = self.erase(user, expected).await?;
-        let changed = !erased && matches!(expected, Expected::Version(_));
-        anyhow::ensure!(!changed, "the grant changed meanwhile; it has to be looked at again");
-        Ok(erased)
-    }
-
-    async fn erase(&self, user: UserId, expected: Expected) -> anyhow::Result<bool> {
         let had_grant = self.vault.delete(user, expected).await?;
+        let changed = !had_grant && matches!(expected, Expected::Version(_));
+        anyhow::ensure!(!changed, "the grant changed meanwhile; it has to be looked at again");
         let sessions = self.sessions.revoke_all(user).await?;
-        tracing::info!(%user, had_grant, sessions, "a person's grant and sessions were deleted");
-        Ok(had_grant || sessions > 0)
+        tracing::info!(%user, had_grant, sessions, "GitHub said that a login was revoked; it was deleted");
+        Ok(())
     }
 }

@@ -9,11 +9,13 @@ use async_trait::async_trait;
 use deputy_core::authorization::Authority;
 use deputy_core::command::About;
 use deputy_core::delivery::Delivery;
-use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError};
+use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError, Resumptions};
 use deputy_core::ids::EventName;
 use deputy_core::language::{Vocabulary, VocabularyError};
+use deputy_core::login::OnLogin;
+use deputy_core::logins::Logins;
 use deputy_core::ports::{AppSigner, Clock, GitHub, Permanent, SystemClock};
-use deputy_github::client::{self, Client, ClientConfig, NoLogins};
+use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient, UserTokens};
 use deputy_github::{GitHubPayloads, PemSigner, Secrets};
 use deputy_handlers::{COMMANDS, EVENTS};
 use deputy_web::{Server, ServerConfig};
@@ -23,6 +25,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
 use crate::control::Control;
+use crate::logins;
 use crate::{Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
@@ -51,7 +54,8 @@ pub struct Running {
     workers: Workers,
     sweeper: JoinHandle<()>,
     vault: LocalVault,
-    /// Re-wrapping, and the control socket.
+    resumptions: Arc<Resumptions>,
+    /// Re-wrapping, the control socket, and what was left of logins.
     keeping: JoinSet<()>,
 }
 
@@ -78,7 +82,24 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
     };
     let vault = open_vault(config, &store, Arc::clone(&clock)).await?;
-    let deputy = Arc::new(deputy(config, &store, Arc::clone(&clock))?);
+    let address = server.local_addr()?;
+    let public_url = config.login.as_ref().map(|login| login.public_url(address));
+    let logins = match &public_url {
+        Some(url) => {
+            let oauth = github(config, Arc::new(NoLogins), Arc::clone(&clock))?;
+            Some(Arc::new(logins::open(url, &store, &vault, oauth, &clock)))
+        }
+        None => None,
+    };
+    let deputy = Arc::new(deputy(config, &store, logins.clone(), Arc::clone(&clock))?);
+    let resumptions = Arc::new(Resumptions::new(Arc::clone(&deputy)));
+    let pages = match (public_url, &logins) {
+        (Some(url), Some(logins)) => {
+            let on_login = Arc::clone(&resumptions) as Arc<dyn OnLogin>;
+            Some(logins::pages(config, url, logins, &store, (on_login, Arc::clone(&clock)))?)
+        }
+        _ => None,
+    };
     let lanes = deputy.handlers().map(Lane::new).collect();
     let workers = Workers::start(&store, Arc::new(Handlers { deputy, tries }), lanes).await?;
     let app = Arc::new(deputy_web::App::new(
@@ -87,13 +108,16 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         Arc::new(store.clone()),
         Arc::clone(&clock),
     ));
-    let address = server.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let sweeper = tokio::spawn({
         let store = store.clone();
         async move { store.keep_sweeping().await }
     });
     let mut keeping = JoinSet::new();
+    keeping.spawn({
+        let resumptions = Arc::clone(&resumptions);
+        async move { resumptions.keep_sweeping().await }
+    });
     keeping.spawn({
         let vault = vault.clone();
         async move { vault.keep_rewrapping().await }
@@ -106,9 +130,11 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             "no control socket in the data folder: `deputy keys` works only while the server does not run"
         ),
     }
-    let router = deputy_web::router(Arc::clone(&app));
+    let router = deputy_web::router(Arc::clone(&app))
+        .merge(deputy_web::auth::router(pages.clone()))
+        .merge(deputy_web::api::router(pages));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
-    Ok(Running { address, store, stop, server, workers, sweeper, vault, keeping })
+    Ok(Running { address, store, stop, server, workers, sweeper, vault, resumptions, keeping })
 }
 
 impl Running {
@@ -127,6 +153,11 @@ impl Running {
         &self.vault
     }
 
+    /// What logins set in motion.
+    pub fn resumptions(&self) -> &Resumptions {
+        &self.resumptions
+    }
+
     /// Finishes the requests under way, then the handlers that run, and puts the store in order.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
@@ -140,6 +171,8 @@ impl Running {
         if cut > 0 {
             tracing::warn!(cut, "deliveries were still being handled; they are handled after the next start");
         }
+        // What does not end in time is found by the sweep after the next start.
+        let _ = tokio::time::timeout(PATIENCE, self.resumptions.finish()).await;
         self.sweeper.abort();
         self.keeping.shutdown().await;
         self.store.close().await;
@@ -176,22 +209,38 @@ pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
     Ok(Secrets::new(config.webhook_secrets.iter().map(|secret| secret.expose_secret().as_bytes()))?)
 }
 
-fn deputy(config: &Config, store: &Store, clock: Arc<dyn Clock>) -> anyhow::Result<Deputy> {
-    let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth: None };
-    let github: Arc<dyn GitHub> = Arc::new(Client::new(
-        ClientConfig::new(&config.github.url)?,
-        app,
-        Arc::new(NoLogins),
-        Arc::clone(&clock),
-    ));
+fn github(config: &Config, users: Arc<dyn UserTokens>, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
+    let oauth = config
+        .login
+        .as_ref()
+        .map(|login| OAuthClient { id: login.client_id.clone(), secret: login.client_secret.clone() });
+    let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth };
+    Ok(Client::new(ClientConfig::new(&config.github.url)?, app, users, clock))
+}
+
+fn deputy(
+    config: &Config,
+    store: &Store,
+    logins: Option<Arc<Logins>>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Deputy> {
+    let users: Arc<dyn UserTokens> = match &logins {
+        Some(logins) => Arc::new(logins::Tokens(Arc::clone(&logins.grants))),
+        None => Arc::new(NoLogins),
+    };
+    let github: Arc<dyn GitHub> = Arc::new(github(config, users, Arc::clone(&clock))?);
     Ok(Deputy {
         about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         vocabulary: vocabulary(&config.mention)?,
         commands: COMMANDS,
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
-        authorizer: Arc::new(Authority::new(Arc::clone(&github), None, Arc::clone(&clock))),
-        logins: None,
+        authorizer: Arc::new(Authority::new(
+            Arc::clone(&github),
+            logins.as_deref().map(Logins::check),
+            Arc::clone(&clock),
+        )),
+        logins,
         archive: Arc::new(store.clone()),
         once: Arc::new(store.clone()),
         github,

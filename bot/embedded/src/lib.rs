@@ -33,6 +33,7 @@ mod keys;
 mod lane;
 mod lease;
 pub mod log;
+mod logins;
 mod nonces;
 mod once;
 mod options;

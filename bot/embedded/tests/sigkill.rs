@@ -81,7 +81,7 @@ async fn sigkill_loses_nothing_and_repeats_nothing() {
     server.terminate();
 
     let mut answers = BTreeMap::<String, usize>::new();
-    for reply in pr.comments().iter().filter(|comment| comment.author() == world.app.bot_login()) {
+    for reply in scenarios::said(&pr) {
         *answers.entry(scenarios::visible(&reply.body())).or_default() += 1;
     }
     let repeated: Vec<_> = answers.iter().filter(|(_, count)| **count > 1).collect();
@@ -159,6 +159,7 @@ impl Server {
             .env("DEPUTY_GITHUB_URL", &config.github.url)
             .env("DEPUTY_GITHUB_CLIENT_ID", &config.github.issuer)
             .env("DEPUTY_GITHUB_PRIVATE_KEY", config.github.private_key.expose_secret())
+            .env("DEPUTY_GITHUB_CLIENT_SECRET", world.app.client_secret())
             .env("DEPUTY_WEBHOOK_SECRETS", config.webhook_secrets[0].expose_secret())
             .env("DEPUTY_LOG", "warn,deputy_embedded::cli=info")
             .env("DEPUTY_LOG_FORMAT", "json")

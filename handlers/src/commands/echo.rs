@@ -28,7 +28,7 @@ pub static COMMAND: Command = Command {
             )
         },
     },
-    runs_as: RunsAs::App,
+    runs_as: RunsAs::Person,
     team: None,
     run: |context| {
         Box::pin(async move {

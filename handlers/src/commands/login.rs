@@ -4,7 +4,7 @@ use deputy_core::authorization::{Refusal, RunsAs};
 use deputy_core::command::{Command, CommandContext, CommandError, Reply};
 use deputy_core::language::Definition;
 use deputy_core::permission::Permission;
-use deputy_core::ports::UserTokenError;
+use deputy_core::ports::{UserTokenError, UserTokens as _};
 
 /// Answers with the link.
 pub static COMMAND: Command = Command {
@@ -27,7 +27,7 @@ async fn answer(context: &CommandContext<'_>) -> Result<Reply, CommandError> {
     };
     let person = &context.comment.sender;
     let link = logins.link(person, &context.comment.html_url);
-    Ok(Reply::new(match logins.tokens.token(person.id, None).await {
+    Ok(Reply::new(match logins.grants.token(person.id, None).await {
         Ok(_) => format!(
             "You are logged in already. If something does not work as you, [log in again]({link}); \
              `logout` ends it."

@@ -2,6 +2,7 @@
 
 use deputy_core::authorization::{Refusal, RunsAs};
 use deputy_core::command::{Command, CommandContext, CommandError, Reply};
+use deputy_core::grants::LoggedOut;
 use deputy_core::language::Definition;
 use deputy_core::permission::Permission;
 
@@ -26,12 +27,18 @@ async fn log_out(context: &CommandContext<'_>) -> Result<Reply, CommandError> {
         return Err(CommandError::Refused(Refusal::NoLogins.message(Some("logout"))));
     };
     let person = context.comment.sender.id;
-    let was_logged_in = logins.log_out(person).await.map_err(CommandError::Failed)?;
+    let done = logins.log_out(person).await.map_err(CommandError::Failed)?;
     context.authorizer.forget_grant(person);
-    Ok(Reply::new(if was_logged_in {
-        "You are logged out. GitHub has ended your authorization of this App, and what was kept of it here is \
-         deleted, sessions in terminals included. `login` begins anew."
-    } else {
-        "You are not logged in, so there was nothing to end."
+    Ok(Reply::new(match done {
+        LoggedOut::Everywhere => {
+            "You are logged out. GitHub has ended your authorization of this App, and what was kept of it here is \
+             deleted, sessions in terminals included. `login` begins anew."
+        }
+        LoggedOut::NothingThere => "You are not logged in, so there was nothing to end.",
+        LoggedOut::OnlyHere(error) => {
+            tracing::warn!(%person, error = format!("{error:#}"), "GitHub could not be told of a logout");
+            "You are logged out here, and what was kept of your login is deleted. GitHub could not be told, \
+             so please revoke this App yourself: on GitHub, under Settings, Applications, Authorized GitHub Apps."
+        }
     }))
 }

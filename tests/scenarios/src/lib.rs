@@ -26,7 +26,7 @@ use deputy_core::ports::{DeadLetter, DeadLetterQuery, DeadLetters as _};
 use deputy_embedded::Retry;
 use deputy_embedded::app::{self, Options, Running};
 use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat, LoginConfig};
-use github_double::{App, Double, Installation, Issue, Organization, Permission, Repository, User};
+use github_double::{App, Comment, Double, Installation, Issue, Organization, Permission, Repository, User};
 use tempfile::TempDir;
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
@@ -56,10 +56,11 @@ pub struct World {
 }
 
 impl World {
-    /// Sets it up, and starts Deputy.
+    /// Sets it up, and starts Deputy. The members have logged in.
     pub async fn new() -> Self {
-        let mut world = Self::without_deputy().await;
-        world.start().await;
+        let world = Self::with_logins().await;
+        world.has_logged_in(&world.ada).await;
+        world.has_logged_in(&world.grace).await;
         world
     }
 
@@ -135,10 +136,19 @@ impl World {
         self.shop.pull_request("Sell tea").by(&self.ada).open().await
     }
 
-    /// The bot's reply after `already` earlier ones, as people see it: without the marker.
+    /// Deputy's reply after `already` earlier ones, as people see it: without the marker.
     pub async fn reply_on(&self, issue: &Issue, already: usize) -> String {
-        let reply = issue.wait_for_reply(&self.app.bot_login(), already).await;
-        visible(&reply.body())
+        visible(&self.comment_on(issue, already).await.body())
+    }
+
+    /// What Deputy wrote after `already` earlier comments, as itself or as a person.
+    ///
+    /// # Panics
+    ///
+    /// When it never comes.
+    pub async fn comment_on(&self, issue: &Issue, already: usize) -> Comment {
+        issue.wait_for(|issue| said(issue).len() > already).await;
+        said(issue).swap_remove(already)
     }
 
     /// Waits until every accepted delivery was handled, one way or the other.
@@ -187,6 +197,11 @@ impl World {
         self.stop().await;
         self.github.assert_clean().await;
     }
+}
+
+/// What Deputy wrote in a conversation, as itself or as people, oldest first.
+pub fn said(issue: &Issue) -> Vec<Comment> {
+    issue.comments().into_iter().filter(|comment| comment.body().contains("<!-- deputy:")).collect()
 }
 
 /// A reply as people see it: without the marker that GitHub does not show.

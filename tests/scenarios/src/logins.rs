@@ -1,16 +1,14 @@
 //! Worlds in which people can log in.
 
-use std::sync::Arc;
-
+use chrono::TimeDelta;
 use deputy_core::ids::UserId;
-use deputy_core::ports::{Grant, SystemClock, Vault as _};
+use deputy_core::ports::{Expected, Grant, Vault as _};
 use deputy_embedded::config::LoginConfig;
-use deputy_embedded::{LocalKeys, LocalVault};
 use deputy_web::auth::{CALLBACK_PATH, PublicUrl};
 use github_double::User;
 
 use crate::World;
-use crate::browser::{Browser, PUBLIC_URL};
+use crate::browser::{Browser, PUBLIC_URL, Page};
 
 impl World {
     /// A world in which people can log in, at [`PUBLIC_URL`].
@@ -35,6 +33,38 @@ impl World {
         });
     }
 
+    /// Gives somebody a grant as a login would, without the browser.
+    ///
+    /// # Panics
+    ///
+    /// When the vault does not take it.
+    pub async fn has_logged_in(&self, person: &User) {
+        let tokens = person.tokens_of(&self.app);
+        let now = self.github.clock().now();
+        let grant = Grant {
+            user: UserId(person.id().0),
+            login: person.login(),
+            access_token: tokens.access_token.into(),
+            access_expires_at: Some(now + TimeDelta::hours(8)),
+            refresh_token: tokens.refresh_token.map(Into::into),
+            refresh_expires_at: Some(now + TimeDelta::days(180)),
+            granted_at: now,
+        };
+        self.deputy().vault().put(Expected::Anything, grant).await.expect("the vault takes it");
+    }
+
+    /// The person follows a link of Deputy's, agrees at GitHub, and ends on the page that this returns.
+    ///
+    /// # Panics
+    ///
+    /// When Deputy does not send them to GitHub.
+    pub async fn log_in(&self, person: &User, link: &str) -> Page {
+        let mut browser = self.browser();
+        let github = browser.open(link).await.location().expect("a way to GitHub");
+        let back = person.approve(&github);
+        browser.follow(&back).await
+    }
+
     /// Somebody's browser.
     pub fn browser(&self) -> Browser {
         Browser::new(self.deputy().address())
@@ -46,10 +76,7 @@ impl World {
     ///
     /// When the vault does not open.
     pub async fn grant_of(&self, person: &User) -> Option<Grant> {
-        let clock = Arc::new(SystemClock);
-        let keys = LocalKeys::open(&self.config().data, None, clock).expect("the key ring opens");
-        let vault = LocalVault::open(self.deputy().store().clone(), Arc::new(keys)).await.expect("the vault opens");
-        let stored = vault.load(UserId(person.id().0)).await.expect("the grant opens");
+        let stored = self.deputy().vault().load(UserId(person.id().0)).await.expect("the grant opens");
         stored.map(|stored| stored.grant)
     }
 }

@@ -54,6 +54,6 @@ async fn in_a_discussion() {
     discussion.wait_for(|discussion| discussion.comments().len() == 1).await;
     let asked = discussion.comment(&world.ada, "@deputy echo here").await;
     discussion.wait_for(|discussion| discussion.comments().len() == 3).await;
-    assert!(asked.has_reaction("deputy[bot]", "eyes"));
+    assert!(asked.has_reaction("ada", "eyes"));
     world.end().await;
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::cache::{Cache, Place};
-use super::{Authorizer, Decision, Refusal, Request, RunsAs, grant, standing};
+use super::grant::GrantCheck;
+use super::{Authorizer, Decision, Refusal, Request, RunsAs, standing};
 use crate::ids::UserId;
-use crate::logins::Logins;
 use crate::permission::Permission;
 use crate::ports::{Clock, GitHub, GitHubError, NeedsLogin};
 
@@ -17,7 +17,7 @@ use crate::ports::{Clock, GitHub, GitHubError, NeedsLogin};
 /// this process's own; elsewhere a change shows after a minute at the latest.
 pub struct Authority {
     github: Arc<dyn GitHub>,
-    logins: Option<Arc<Logins>>,
+    logins: Option<GrantCheck>,
     clock: Arc<dyn Clock>,
     /// The permission of people who belong where they were.
     standing: Cache<Place, Permission>,
@@ -27,7 +27,7 @@ pub struct Authority {
 
 impl Authority {
     /// Asks `github` and `logins`. Without logins, nothing runs that acts for anybody.
-    pub fn new(github: Arc<dyn GitHub>, logins: Option<Arc<Logins>>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(github: Arc<dyn GitHub>, logins: Option<GrantCheck>, clock: Arc<dyn Clock>) -> Self {
         Self { github, logins, clock, standing: Cache::default(), grants: Cache::default() }
     }
 
@@ -64,10 +64,10 @@ impl Authority {
         let known = request.runs_as != RunsAs::PersonAskedAnew && self.grants.get(&user, now).is_some();
         let answer = if known {
             // Whether it is there costs nothing to ask, so logging out holds at once and in every process.
-            grant::is_there(logins, user).await?
+            logins.is_there(user).await?
         } else {
             let asked = self.grants.asking();
-            let answer = grant::ask(logins, user).await?;
+            let answer = logins.ask(user).await?;
             if answer.is_ok() {
                 self.grants.put(asked, user, (), now);
             }

@@ -12,6 +12,7 @@ mod tests;
 use async_trait::async_trait;
 
 pub use self::checks::Authority;
+pub use self::grant::GrantCheck;
 pub use self::refusal::Refusal;
 use crate::comment::{Account, Repository};
 use crate::ids::UserId;

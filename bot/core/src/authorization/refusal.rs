@@ -106,6 +106,11 @@ mod tests {
             Refusal::NoLogins,
         ]
         .map(|refusal| refusal.message(Some("deploy")));
-        insta::assert_snapshot!(texts.join("\n"), @"");
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        `deploy` is kept for the team **acme/releasers**, and you are not in it. Ask one of its maintainers to add you, or somebody in it to run the command for you.
+        `deploy` is kept for the team **releasers**, and this repository belongs to a person, who has no teams. Use it in a repository of the team's organization.
+        `deploy` acts as you, and your login has run out because it was not used for so long.
+        `deploy` acts with the authority of whoever asks for it, and nobody can log in to this Deputy yet. Ask the people who run it to set the App's client secret and its public URL; `deputy check-config` tells them how.
+        ");
     }
 }
