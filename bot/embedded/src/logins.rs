@@ -62,7 +62,11 @@ pub(crate) struct Tokens(pub(crate) Arc<Grants>);
 
 #[async_trait]
 impl UserTokens for Tokens {
-    async fn token(&self, user: UserId, rejected: Option<&SecretString>) -> Result<SecretString, GitHubError> {
+    async fn token(
+        &self,
+        user: UserId,
+        rejected: Option<&SecretString>,
+    ) -> Result<SecretString, GitHubError> {
         self.0.token(user, rejected).await.map_err(|error| match error {
             UserTokenError::NeedsLogin { .. } => GitHubError::Unauthorized(error.into()),
             UserTokenError::Unavailable(cause) => GitHubError::Unavailable(cause),

@@ -167,7 +167,10 @@ async fn whoami_answers_as_the_person() {
     let reply = world.comment_on(&pr, 0).await;
     assert_eq!(reply.author(), "ada");
     let text = visible(&reply.body());
-    assert!(text.starts_with("You are **ada**, with **write** permission in acme/shop. You logged in on "), "{text}");
+    assert!(
+        text.starts_with("You are **ada**, with **write** permission in acme/shop. You logged in on "),
+        "{text}"
+    );
     world.end().await;
 }
 

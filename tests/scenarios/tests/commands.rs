@@ -13,7 +13,10 @@ async fn help_lists_what_there_is() {
     |---|---|---|
     | `@deputy echo` | Say back the words, as Deputy read them | people with write access |
     | `@deputy help` | List the commands, or explain one | people with read access |
+    | `@deputy login` | Log in, so that Deputy can act as you | people with read access |
+    | `@deputy logout` | Log out everywhere: Deputy can no longer act as you | people with read access |
     | `@deputy ping` | Check that Deputy is there, and how fast it answers | people with read access |
+    | `@deputy whoami` | Show as whom Deputy acts for you, and what you may do here | people with read access |
 
     Write a command at the beginning of a line. `@deputy help <command>` tells more about one.
     ");

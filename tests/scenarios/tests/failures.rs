@@ -22,6 +22,7 @@ async fn an_answer_that_never_arrived_is_not_given_twice() {
 async fn a_command_that_keeps_failing_ends_with_an_apology_and_a_dead_letter() {
     let world = World::new().await;
     let pr = world.pull_request().await;
+    world.github.inject(When::path("/orgs/*/members/*").always(), Fault::Status(500));
     world.github.inject(When::path("/orgs/*/memberships/*").always(), Fault::Status(500));
     pr.comment(&world.ada, "@deputy ping").await;
     let dead = world.dead_letters().await;
@@ -53,12 +54,12 @@ async fn a_redelivery_of_what_was_accepted_does_nothing() {
 async fn a_comment_that_arrived_before_a_restart_is_answered_after_it() {
     let mut world = World::new().await;
     let pr = world.pull_request().await;
-    world.github.inject(When::path("/orgs/*/memberships/*"), Fault::Delay(Duration::from_millis(200)));
+    world.github.inject(When::path("/orgs/*/members/*").times(1), Fault::Delay(Duration::from_millis(200)));
+    // The reply's own webhook may come while nobody listens.
+    world.github.allow_failed_deliveries();
     pr.comment(&world.ada, "@deputy ping").await;
     world.stop().await;
     world.start().await;
-    // Our own reply may have come back as an event while nobody listened.
-    world.app.redeliver_failed().await;
     assert!(world.reply_on(&pr, 0).await.contains("pong"));
     world.quiet().await;
     assert_eq!(pr.comments().len(), 2);

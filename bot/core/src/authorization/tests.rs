@@ -88,7 +88,11 @@ impl GitHub for World {
 
 #[async_trait]
 impl UserTokens for World {
-    async fn token(&self, user: UserId, rejected: Option<&SecretString>) -> Result<SecretString, UserTokenError> {
+    async fn token(
+        &self,
+        user: UserId,
+        rejected: Option<&SecretString>,
+    ) -> Result<SecretString, UserTokenError> {
         let token = *self.token.lock().unwrap();
         let why = match rejected {
             _ if token.is_empty() => NeedsLogin::NoGrant,
@@ -232,7 +236,10 @@ async fn a_no_is_not_remembered_and_ends_what_was() {
     let ada = asker();
     assert_eq!(ada.refusal(None, RunsAs::Person).await, None);
     *ada.world.permission.lock().unwrap() = Permission::Read;
-    assert!(matches!(ada.refusal(None, RunsAs::PersonAskedAnew).await, Some(Refusal::PermissionTooLow { .. })));
+    assert!(matches!(
+        ada.refusal(None, RunsAs::PersonAskedAnew).await,
+        Some(Refusal::PermissionTooLow { .. })
+    ));
     assert!(matches!(ada.refusal(None, RunsAs::Person).await, Some(Refusal::PermissionTooLow { .. })));
     *ada.world.permission.lock().unwrap() = Permission::Admin;
     assert_eq!(ada.refusal(None, RunsAs::Person).await, None);

@@ -137,7 +137,8 @@ async fn run(deputy: &Deputy, commands: Vec<WaitingCommand>) {
 }
 
 async fn attempt(deputy: &Deputy, command: &WaitingCommand) -> Result<(), HandlerError> {
-    let delivery = deputy.archive.read(command.delivery).await.map_err(|error| HandlerError::Failed(error.into()))?;
+    let delivery =
+        deputy.archive.read(command.delivery).await.map_err(|error| HandlerError::Failed(error.into()))?;
     let Some(delivery) = delivery else {
         return Err(HandlerError::Hopeless(anyhow::anyhow!("the archive has its delivery no more")));
     };

@@ -99,7 +99,8 @@ impl<'a> Turn<'a> {
 
     /// Whether a command that was kept would run by now: somebody logged in meanwhile.
     pub(super) async fn may_go_on(&self, line: &Line) -> bool {
-        let asks = Asks { runs_as: RunsAs::PersonAskedAnew, ..self.asks(&self.deputy.vocabulary.parse(line)) };
+        let asks =
+            Asks { runs_as: RunsAs::PersonAskedAnew, ..self.asks(&self.deputy.vocabulary.parse(line)) };
         // What cannot be found out is left to the login, and to the sweep.
         matches!(self.authorize(&asks).await, Ok(Decision::Allowed))
     }
