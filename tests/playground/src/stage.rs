@@ -66,7 +66,6 @@ impl Stage {
             }),
             vault_passphrase: None,
             webhook_secrets: vec![app.webhook_secret().into()],
-            vault_passphrase: None,
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },
         };
         let deputy = app::start(&config, Options::default()).await?;
