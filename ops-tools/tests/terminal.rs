@@ -157,7 +157,7 @@ async fn a_session_that_was_ended_elsewhere_says_what_to_type() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_deputy_is_told_apart_from_what_is_away() {
-    let world = World::new().await;
+    let world = World::without_logins().await;
     let says = async |server: &str| {
         let desk = Desk::at(server.to_owned());
         let login = desk.run(&["login", "--server", server]).await;

@@ -42,7 +42,9 @@ impl Stage {
         let app = github.app("deputy").register();
         app.install_on(&acme);
 
-        let (folder, data) = if let Some(data) = data { (None, data) } else {
+        let (folder, data) = if let Some(data) = data {
+            (None, data)
+        } else {
             let folder = tempfile::tempdir()?;
             let data = folder.path().join("data");
             (Some(folder), data)

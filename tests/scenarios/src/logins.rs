@@ -19,6 +19,13 @@ impl World {
         world
     }
 
+    /// A world in which nobody set logins up.
+    pub async fn without_logins() -> Self {
+        let mut world = Self::without_deputy().await;
+        world.start().await;
+        world
+    }
+
     /// Lets people log in from the next start on, at `public_url`.
     ///
     /// # Panics

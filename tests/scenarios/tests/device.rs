@@ -150,7 +150,7 @@ async fn what_the_app_does_not_allow_is_said() {
     insta::assert_snapshot!(text(&refused, "message"), @"Logging in from a terminal is switched off. Whoever owns the App ticks “Enable Device Flow” in its settings on GitHub.");
     world.end().await;
 
-    let world = World::new().await;
+    let world = World::without_logins().await;
     let refused = post(&world, "/api/v1/device", json!({}), 503).await;
     assert_eq!(text(&refused, "error"), "login_not_configured");
     world.end().await;

@@ -215,7 +215,7 @@ async fn a_github_that_is_away_costs_another_try() {
 
 #[tokio::test]
 async fn without_a_client_secret_the_pages_say_so() {
-    let world = World::new().await;
+    let world = World::without_logins().await;
     let page = world.browser().open("/auth/login").await;
     assert_eq!(page.status, 503);
     insta::assert_snapshot!(page.text(), @"
