@@ -62,6 +62,7 @@ impl Stage {
                 private_key: app.private_key().into(),
             },
             login: None,
+            vault_passphrase: None,
             webhook_secrets: vec![app.webhook_secret().into()],
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },
         };
