@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "../../../../tests/asl-conformance/src/compare.rs"]
 mod compare;
 mod outside;
 mod states;
