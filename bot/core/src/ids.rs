@@ -45,6 +45,64 @@ numeric_id!(
     CommentId
 );
 
+/// A commit's name: 40 lower-case hex digits, or 64 in a repository that names objects by SHA-256. Never abbreviated:
+/// what acts on a commit must not mean another one tomorrow.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sha(Box<str>);
+
+/// Not the whole name of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a whole SHA: expected 40 hex digits like 6dcb09b5b57875f334f61aebed695e2e4193db5e")]
+pub struct NotASha;
+
+impl Sha {
+    /// All its digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first seven digits, as GitHub shows it to people. Not for GitHub itself.
+    pub fn short(&self) -> &str {
+        &self.0[..7]
+    }
+}
+
+impl FromStr for Sha {
+    type Err = NotASha;
+
+    fn from_str(text: &str) -> Result<Self, NotASha> {
+        let fits = matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if fits { Ok(Self(text.to_ascii_lowercase().into())) } else { Err(NotASha) }
+    }
+}
+
+impl TryFrom<String> for Sha {
+    type Error = NotASha;
+
+    fn try_from(text: String) -> Result<Self, NotASha> {
+        text.parse()
+    }
+}
+
+impl From<Sha> for String {
+    fn from(sha: Sha) -> Self {
+        sha.0.into()
+    }
+}
+
+impl fmt::Display for Sha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Sha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The GUID of one webhook request, from `X-GitHub-Delivery`. A redelivery keeps it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId([u8; 16]);
@@ -183,6 +241,17 @@ mod tests {
         ] {
             assert_eq!(text.parse::<DeliveryId>(), Err(NotAGuid), "{text}");
         }
+    }
+
+    #[test]
+    fn a_sha_is_whole_and_in_lower_case() {
+        let sha: Sha = "6DCB09B5b57875f334f61aebed695e2e4193db5e".parse().unwrap();
+        assert_eq!(sha.to_string(), "6dcb09b5b57875f334f61aebed695e2e4193db5e");
+        assert_eq!(sha.short(), "6dcb09b");
+        for text in ["", "main", "6dcb09b", &"g".repeat(40), &"a".repeat(41)] {
+            assert_eq!(text.parse::<Sha>(), Err(NotASha), "{text}");
+        }
+        assert!(serde_json::from_str::<Sha>("\"main\"").is_err());
     }
 
     #[test]
