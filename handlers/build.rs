@@ -10,6 +10,7 @@ fn main() {
     for (folder, item, list, kind, what) in [
         ("commands", "COMMAND", "COMMANDS", "deputy_core::command::Command", "command"),
         ("events", "HANDLER", "EVENTS", "deputy_core::event_handler::EventHandler", "event handler"),
+        ("tasks", "TASK", "TASKS", "deputy_core::task::Task", "task"),
     ] {
         let folder_path = source.join(folder);
         // A folder's time changes when a file is added or taken out.
@@ -36,6 +37,8 @@ fn main() {
             writeln!(code, "    &{name}::{item},").expect("a String takes everything");
         }
         code.push_str("];\n");
+        writeln!(code, "#[cfg(test)]\npub(crate) static FILES: &[&str] = &{names:?};")
+            .expect("a String takes everything");
         fs::write(out.join(format!("{folder}.rs")), code).expect("cargo's own folder is writable");
     }
 }
@@ -54,7 +57,7 @@ fn handler_files(folder: &Path) -> Result<Vec<String>, String> {
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
         if !fits {
             return Err(format!(
-                "{}: name the file like the command, in a-z, 0-9 and _ (a dash becomes _)",
+                "{}: name the file like what is in it, in a-z, 0-9 and _ (a dash or a dot becomes _)",
                 path.display()
             ));
         }

@@ -44,6 +44,10 @@ numeric_id!(
     /// A comment's id. Unique only within its kind (issue comment, review comment, commit comment…).
     CommentId
 );
+numeric_id!(
+    /// A check run's id.
+    CheckRunId
+);
 
 /// A commit's name: 40 lower-case hex digits, or 64 in a repository that names objects by SHA-256. Never abbreviated:
 /// what acts on a commit must not mean another one tomorrow.

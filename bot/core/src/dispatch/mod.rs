@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub(crate) use self::plan::MARK;
 pub use self::plan::{Ignored, Plan, plan};
 pub use self::resume::Resumptions;
 use crate::authorization::Authorizer;

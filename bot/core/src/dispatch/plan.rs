@@ -7,7 +7,7 @@ use crate::language::{Line, Vocabulary};
 
 /// How everything that Deputy posts is marked, where GitHub does not show it. Somebody who copies it only makes
 /// their own comment one that asks for nothing.
-pub(super) const MARK: &str = "<!-- deputy:";
+pub(crate) const MARK: &str = "<!-- deputy:";
 
 /// What a comment asks for.
 #[derive(Debug)]

@@ -10,15 +10,19 @@ mod dead_letters;
 mod failure;
 mod github;
 mod inbox;
+mod jobs;
 mod keys;
+mod locks;
 mod nonces;
 mod oauth;
 mod once;
+mod orchestrator;
 mod payloads;
 mod sessions;
 mod user_tokens;
 mod vault;
 mod waiting;
+mod waits;
 
 pub use app_signer::{AppSigner, AppSignerError};
 pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Page};
@@ -27,10 +31,15 @@ pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, D
 pub use failure::Permanent;
 pub use github::{Acting, GitHub, GitHubError, PostedComment, Reaction};
 pub use inbox::{Accepted, Inbox, InboxError};
+pub use jobs::{Created, JobQuery, JobVersion, Jobs, JobsError, Stored, move_job};
 pub use keys::{KeyId, KeyInfo, Keys, KeysError, WrappedKey};
+pub use locks::{Acquired, AskLock, Holder, Lock, LockName, Locks, LocksError, ReleasedLock};
 pub use nonces::{NONCE_LIFETIME, Nonces, NoncesError, Purpose};
 pub use oauth::{Authorize, DeviceCode, DevicePoll, OAuth, OAuthError, Tokens, Viewer};
 pub use once::{Begin, Lease, Once, OnceError, OnceKey};
+pub use orchestrator::{
+    Answered, Described, ExecutionId, Machine, Orchestrator, OrchestratorError, Start, TaskToken, TokenAnswer,
+};
 pub use payloads::{PayloadError, Payloads};
 pub use sessions::{LAST_USED_RESOLUTION, Session, SessionId, Sessions, SessionsError};
 pub use user_tokens::{NeedsLogin, UserTokenError, UserTokens};
@@ -42,3 +51,4 @@ pub use waiting::{
     ASKING, Ask, Prompt, PromptId, PromptKey, Released, WAITING_LIFETIME, Waiting, WaitingCommand,
     WaitingError,
 };
+pub use waits::{Wait, Waits, WaitsError};
