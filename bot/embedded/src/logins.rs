@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use deputy_core::authorization::Administrators;
 use deputy_core::grants::Grants;
 use deputy_core::ids::UserId;
 use deputy_core::login::OnLogin;
@@ -44,11 +45,13 @@ pub(crate) fn pages(
     store: &Store,
     (on_login, clock): (Arc<dyn OnLogin>, Arc<dyn Clock>),
 ) -> anyhow::Result<Arc<Auth>> {
+    let administrators = Administrators::new(config.admins.clone(), logins.check(), Arc::clone(&clock));
     let ports = Ports {
         oauth: Arc::clone(&logins.oauth),
         vault: Arc::clone(&logins.vault),
         nonces: Arc::new(store.clone()),
         sessions: Arc::clone(&logins.sessions),
+        administrators: Arc::new(administrators),
         on_login,
         clock,
     };

@@ -66,6 +66,7 @@ impl Stage {
                 // Deputy's own address, which is known when it runs.
                 public_url: None,
             }),
+            admins: vec!["ada".parse()?],
             vault_passphrase: None,
             webhook_secrets: vec![app.webhook_secret().into()],
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },

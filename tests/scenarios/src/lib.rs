@@ -125,6 +125,7 @@ impl World {
                 private_key: self.app.private_key().into(),
             },
             login: self.login.clone(),
+            admins: self.login.iter().map(|_| "ada".parse().expect("a name")).collect(),
             webhook_secrets: vec![self.app.webhook_secret().into()],
             vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ids::UserId;
-use crate::ports::{GitHubError, NeedsLogin, OAuth, UserTokenError, UserTokens};
+use crate::ports::{GitHubError, NeedsLogin, OAuth, UserTokenError, UserTokens, Viewer};
 
 /// What asking for a grant takes.
 pub struct GrantCheck {
@@ -16,6 +16,11 @@ pub struct GrantCheck {
 impl GrantCheck {
     /// Takes the person's token as every use of it does, refreshed if need be, and asks GitHub whose it is.
     pub(super) async fn ask(&self, user: UserId) -> Result<Result<(), NeedsLogin>, GitHubError> {
+        Ok(self.viewer(user).await?.map(drop))
+    }
+
+    /// The same, with what the person is called now.
+    pub(super) async fn viewer(&self, user: UserId) -> Result<Result<Viewer, NeedsLogin>, GitHubError> {
         let mut rejected = None;
         // Twice: a token that GitHub refuses can have a refresh token that it still takes.
         for _ in 0..2 {
@@ -25,7 +30,7 @@ impl GrantCheck {
                 Err(UserTokenError::Unavailable(error)) => return Err(GitHubError::Unavailable(error)),
             };
             match self.oauth.viewer(&token).await {
-                Ok(viewer) if viewer.id == user => return Ok(Ok(())),
+                Ok(viewer) if viewer.id == user => return Ok(Ok(viewer)),
                 Ok(viewer) => {
                     // Sealing binds a grant to its person, so this cannot come from the store.
                     tracing::error!(%user, other = %viewer.id, "a person's grant belongs to somebody else; it is not used");

@@ -1,6 +1,7 @@
 //! Who may ask for what: membership, permission and the person's own grant, checked together, each refusal with
 //! its next step.
 
+mod administrators;
 mod cache;
 mod checks;
 mod grant;
@@ -11,6 +12,7 @@ mod tests;
 
 use async_trait::async_trait;
 
+pub use self::administrators::{AdministratorName, Administrators, NamesNobody, NotAdministrator};
 pub use self::checks::Authority;
 pub use self::grant::GrantCheck;
 pub use self::refusal::Refusal;

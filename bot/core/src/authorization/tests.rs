@@ -7,7 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Authority, Authorizer as _, Decision, GrantCheck, Refusal, Request, RunsAs};
+use super::{
+    Administrators, Authority, Authorizer as _, Decision, GrantCheck, NotAdministrator, Refusal, Request,
+    RunsAs,
+};
 use crate::comment::{Account, Comment, Repository};
 use crate::contract::ManualClock;
 use crate::ids::{InstallationId, RepositoryId, UserId};
@@ -30,6 +33,8 @@ struct World {
     token: Mutex<&'static str>,
     /// What GitHub accepts.
     accepted: Mutex<&'static str>,
+    /// What ada is called.
+    login: Mutex<&'static str>,
     asked: AtomicUsize,
     asked_for_grant: AtomicUsize,
 }
@@ -110,7 +115,10 @@ impl OAuth for World {
         if token.expose_secret() != *self.accepted.lock().unwrap() {
             return Err(GitHubError::Unauthorized(anyhow::anyhow!("bad credentials")));
         }
-        Ok(Viewer { id: ADA, login: "ada".to_owned() })
+        if self.is_down.load(Ordering::Relaxed) {
+            return Err(GitHubError::Unavailable(anyhow::anyhow!("down")));
+        }
+        Ok(Viewer { id: ADA, login: (*self.login.lock().unwrap()).to_owned() })
     }
 
     fn authorize_url(&self, _: &Authorize<'_>) -> Result<String, OAuthError> {
@@ -163,6 +171,7 @@ fn asker() -> Asker {
         is_down: false.into(),
         token: "token".into(),
         accepted: "token".into(),
+        login: "ada".into(),
         asked: 0.into(),
         asked_for_grant: 0.into(),
     });
@@ -291,4 +300,71 @@ async fn without_logins_nothing_runs_for_anybody() {
     let ada = Asker { world, clock, authority };
     assert_eq!(ada.refusal(None, RunsAs::Person).await, Some(Refusal::NoLogins));
     assert_eq!(ada.refusal(None, RunsAs::App).await, None);
+}
+
+/// Ada, at a Deputy whose configuration names these.
+fn operator(named: &[&str]) -> (Asker, Administrators) {
+    let ada = asker();
+    let check = GrantCheck { tokens: Arc::clone(&ada.world) as _, oauth: Arc::clone(&ada.world) as _ };
+    let named = named.iter().map(|name| name.parse().unwrap()).collect();
+    let administrators = Administrators::new(named, check, Arc::clone(&ada.clock) as _);
+    (ada, administrators)
+}
+
+#[tokio::test]
+async fn whom_the_configuration_names_is_an_administrator() {
+    for named in [&["ada"][..], &["grace", "ADA"], &["id:7"]] {
+        assert!(operator(named).1.check(ADA).await.is_ok(), "{named:?}");
+    }
+    for named in [&[][..], &["grace"], &["7"], &["id:8"]] {
+        let refused = operator(named).1.check(ADA).await;
+        assert!(
+            matches!(&refused, Err(NotAdministrator::NotNamed { login }) if login == "ada"),
+            "{named:?}: {refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_is_asked_for_once_a_minute() {
+    let (ada, administrators) = operator(&["ada"]);
+    for _ in 0..3 {
+        assert!(administrators.check(ADA).await.is_ok());
+    }
+    assert_eq!(ada.asked().1, 1);
+    // Renamed; the name in the configuration is free for others now.
+    *ada.world.login.lock().unwrap() = "ada-lovelace";
+    ada.clock.advance(Duration::from_secs(60));
+    for _ in 0..2 {
+        assert!(matches!(administrators.check(ADA).await, Err(NotAdministrator::NotNamed { .. })));
+    }
+    assert_eq!(ada.asked().1, 3, "a no is asked for each time");
+}
+
+#[tokio::test]
+async fn nobody_is_an_administrator_whom_github_does_not_know_now() {
+    for named in ["ada", "id:7"] {
+        let (ada, administrators) = operator(&[named]);
+        ada.world.is_down.store(true, Ordering::Relaxed);
+        assert!(matches!(administrators.check(ADA).await, Err(NotAdministrator::Unknown(_))));
+        ada.world.is_down.store(false, Ordering::Relaxed);
+        *ada.world.accepted.lock().unwrap() = "another";
+        assert!(matches!(
+            administrators.check(ADA).await,
+            Err(NotAdministrator::NeedsLogin(NeedsLogin::Refused))
+        ));
+        *ada.world.token.lock().unwrap() = "";
+        assert!(matches!(
+            administrators.check(ADA).await,
+            Err(NotAdministrator::NeedsLogin(NeedsLogin::NoGrant))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_session_of_somebody_else_is_nobody_s() {
+    let (_, administrators) = operator(&["ada", "id:8"]);
+    // The token says ada, whatever the session says.
+    let refused = administrators.check(UserId(8)).await;
+    assert!(matches!(refused, Err(NotAdministrator::NeedsLogin(NeedsLogin::Damaged))), "{refused:?}");
 }

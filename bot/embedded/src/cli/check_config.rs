@@ -86,6 +86,10 @@ fn describe(config: &Config) -> serde_json::Value {
                 None => format!("at http://{}", config.listen),
             },
         ),
+        "administrators": match &config.admins[..] {
+            [] => "nobody".to_owned(),
+            admins => admins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        },
         "webhook secrets": config.webhook_secrets.len(),
         "log": format!("{}, {}", config.log.filter, match config.log.format {
             LogFormat::Human => "human",

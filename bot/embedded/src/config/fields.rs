@@ -36,6 +36,13 @@ pub const FIELDS: &[Field] = &[
         meaning: "The name that commands are addressed to: @deputy or /deputy.",
     },
     Field {
+        key: "admins",
+        variable: "DEPUTY_ADMINS",
+        default: None,
+        meaning: "Who may operate this server with deputyctl: GitHub logins, or account numbers as id:583231, which stay \
+                  with the person when an account is renamed. In the variable, separated by commas. Nobody by default.",
+    },
+    Field {
         key: "data",
         variable: "DEPUTY_DATA",
         default: Some("data"),

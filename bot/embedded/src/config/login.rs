@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
+use deputy_core::authorization::AdministratorName;
 use deputy_web::auth::PublicUrl;
 use secrecy::SecretString;
 
-use super::fields::CLIENT_SECRET_VARIABLE;
+use super::fields::{CLIENT_SECRET_VARIABLE, field};
 use super::secrets::read_secret;
-use super::source::Source;
+use super::source::{Origin, Source};
 
 /// Logging in, where it is set up.
 #[derive(Debug, Clone)]
@@ -68,6 +69,41 @@ impl Source<'_> {
         }
         let client_id = client_id.filter(|_| is_reachable)?;
         Some(Some(LoginConfig { client_id, client_secret, public_url }))
+    }
+
+    /// Who may operate the server; nobody where nobody is named.
+    pub(super) fn admins(&mut self, login: Option<&Option<LoginConfig>>) -> Option<Vec<AdministratorName>> {
+        const KEY: &str = "admins";
+        let Some(found) = self.find(KEY) else { return Some(Vec::new()) };
+        let names: Vec<String> = match found.origin {
+            Origin::Environment => found
+                .values
+                .iter()
+                .flat_map(|list| list.split(','))
+                .map(|name| name.trim().to_owned())
+                .collect(),
+            Origin::File | Origin::Default => found.values,
+        };
+        let mut admins = Vec::with_capacity(names.len());
+        for name in names {
+            match name.parse() {
+                Ok(admin) => admins.push(admin),
+                Err(error) => {
+                    let what = format!("`{}` {error}", name.escape_debug());
+                    self.problem(KEY, &what, field(KEY).meaning);
+                    return None;
+                }
+            }
+        }
+        if !admins.is_empty() && matches!(login, Some(None)) {
+            self.problem(
+                KEY,
+                "names administrators, and nobody can log in",
+                "let people log in with github.client_secret_file, or leave admins out",
+            );
+            return None;
+        }
+        Some(admins)
     }
 
     fn client_secret(&mut self) -> Option<SecretString> {

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use deputy_core::authorization::AdministratorName;
 use secrecy::SecretString;
 
 pub use self::fields::{FIELDS, Field};
@@ -35,6 +36,8 @@ pub struct Config {
     pub github: GitHubConfig,
     /// Logging in; `None` where nobody can.
     pub login: Option<LoginConfig>,
+    /// Who may operate this server, among those who can log in.
+    pub admins: Vec<AdministratorName>,
     /// Any of these may have signed a delivery, so that one can be replaced without losing any.
     pub webhook_secrets: Vec<SecretString>,
     /// What seals the key ring, where it is sealed.
@@ -98,6 +101,7 @@ impl Config {
         }
         let github = source.github();
         let login = source.login(listen);
+        let admins = source.admins(login.as_ref());
         let webhook_secrets = source.webhook_secrets();
         let vault_passphrase = source.vault_passphrase();
         let filter = source.checked("log.filter", check_filter);
@@ -116,6 +120,7 @@ impl Config {
                 dedup: Duration::from_secs(u64::from(dedup_hours?) * 3_600),
                 github: github?,
                 login: login?,
+                admins: admins?,
                 webhook_secrets: webhook_secrets?,
                 vault_passphrase,
                 log: LogConfig { filter: filter?, format: format? },

@@ -188,3 +188,26 @@ fn a_passphrase_is_read_and_never_shown() {
     let shown = shown(&problems);
     assert!(shown.contains("less than 16 characters") && !shown.contains("swordfish"), "{shown}");
 }
+
+#[test]
+fn administrators_are_named_and_can_log_in() {
+    let secret = ("DEPUTY_GITHUB_CLIENT_SECRET", LOGIN);
+    let admins = |toml: &str, variables: &[(&str, &str)]| -> Vec<String> {
+        load(Some(toml), variables).unwrap().admins.iter().map(ToString::to_string).collect()
+    };
+    assert!(admins(WHOLE, &[]).is_empty(), "nobody unless somebody is named");
+    let named = format!("admins = [\"@octocat\", \"id:583231\"]{WHOLE}");
+    assert_eq!(admins(&named, &[secret]), ["octocat", "id:583231"]);
+    assert_eq!(admins(&named, &[secret, ("DEPUTY_ADMINS", "ada, grace")]), ["ada", "grace"]);
+    assert_eq!(admins(&format!("admins = \"ada\"{WHOLE}"), &[secret]), ["ada"]);
+    let problems = |toml: &str, variables: &[(&str, &str)]| shown(&load(Some(toml), variables).unwrap_err());
+    insta::assert_snapshot!(problems(&named, &[]), @"
+    deputy.toml: admins: names administrators, and nobody can log in
+      hint: let people log in with github.client_secret_file, or leave admins out
+    ");
+    insta::assert_snapshot!(problems(WHOLE, &[secret, ("DEPUTY_ADMINS", "ada,*")]), @"
+    DEPUTY_ADMINS: `*` names nobody: expected GitHub logins such as octocat, or account numbers such as id:583231
+      hint: Who may operate this server with deputyctl: GitHub logins, or account numbers as id:583231, which stay with the person when an account is renamed. In the variable, separated by commas. Nobody by default.
+    ");
+    assert!(problems(WHOLE, &[secret, ("DEPUTY_ADMINS", "ada,")]).contains("names nobody"));
+}

@@ -30,6 +30,21 @@ impl Auth {
         let token = bearer(headers).ok_or(Trouble::NoSession)?;
         self.ports.sessions.verify(&token).await?.ok_or(Trouble::SessionEnded)
     }
+
+    /// The same, for what only administrators may do. The session stands for the person alone, so what they may is
+    /// asked for at each request.
+    ///
+    /// # Errors
+    ///
+    /// Also when it is no administrator's, and when that cannot be found out.
+    pub async fn administrator(&self, headers: &HeaderMap) -> Result<Session, Trouble> {
+        let session = self.session(headers).await?;
+        if let Err(error) = self.ports.administrators.check(session.user).await {
+            tracing::warn!(user = %session.user, session = %session.id, %error, "not let in as an administrator");
+            return Err(error.into());
+        }
+        Ok(session)
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use deputy_core::authorization::Administrators;
 use deputy_core::login::{LOGIN_PATH, OnLogin};
 use deputy_core::ports::{Clock, Nonces, OAuth, Sessions, Vault};
 use url::Url;
@@ -49,6 +50,8 @@ pub struct Ports {
     pub nonces: Arc<dyn Nonces>,
     /// What a terminal holds afterwards.
     pub sessions: Arc<dyn Sessions>,
+    /// Whose sessions may operate this Deputy.
+    pub administrators: Arc<Administrators>,
     /// What happens next.
     pub on_login: Arc<dyn OnLogin>,
     /// Time.

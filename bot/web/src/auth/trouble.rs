@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
+use deputy_core::authorization::NotAdministrator;
 use deputy_core::ports::{GitHubError, NoncesError, OAuthError, SessionsError, VaultError};
 use deputy_core::vault::NoRandomness;
 
@@ -56,6 +57,8 @@ pub enum Trouble {
     NoSession,
     /// The session expired, or was ended.
     SessionEnded,
+    /// The session is of somebody who may not operate this Deputy.
+    NotAdministrator,
     /// Nothing is left to show.
     NothingToShow,
 }
@@ -85,6 +88,7 @@ impl Trouble {
             Self::StoreAway => "store_unavailable",
             Self::NoSession => "session_missing",
             Self::SessionEnded => "session_expired",
+            Self::NotAdministrator => "not_administrator",
             Self::NothingToShow => "nothing_to_show",
         }
     }
@@ -96,9 +100,11 @@ impl Trouble {
                 StatusCode::BAD_REQUEST
             }
             Self::NoSession | Self::SessionEnded => StatusCode::UNAUTHORIZED,
-            Self::OtherBrowser | Self::OtherPerson { .. } | Self::Denied | Self::UnverifiedEmail => {
-                StatusCode::FORBIDDEN
-            }
+            Self::OtherBrowser
+            | Self::OtherPerson { .. }
+            | Self::Denied
+            | Self::UnverifiedEmail
+            | Self::NotAdministrator => StatusCode::FORBIDDEN,
             Self::NothingToShow => StatusCode::NOT_FOUND,
             Self::Stale | Self::CodeExpired => StatusCode::GONE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
@@ -159,6 +165,7 @@ impl Trouble {
             Self::GitHubAway => "GitHub cannot be reached",
             Self::StoreAway => "Something broke on our side",
             Self::NoSession | Self::SessionEnded => "You are not logged in",
+            Self::NotAdministrator => "This is for administrators",
             Self::NothingToShow => "There is nothing to show here",
         }
     }
@@ -220,6 +227,10 @@ impl Trouble {
             Self::StoreAway => "Nobody was logged in. Whoever runs this Deputy finds the cause in its log; try again later.",
             Self::NoSession => "The request carries no session. Run `deputyctl login`.",
             Self::SessionEnded => "Your session has expired or was ended. Run `deputyctl login`.",
+            Self::NotAdministrator => {
+                "This is for the administrators of this Deputy. Whoever runs it names them in its configuration: \
+                 `admins = [\"your-login\"]`."
+            }
             Self::NothingToShow => "If you have just logged in, that holds. Otherwise begin here.",
         }
         .into()
@@ -258,6 +269,16 @@ impl From<GitHubError> for Trouble {
     fn from(error: GitHubError) -> Self {
         tracing::warn!(error = &error as &dyn std::error::Error, "GitHub could not be asked during a login.");
         Self::GitHubAway
+    }
+}
+
+impl From<NotAdministrator> for Trouble {
+    fn from(error: NotAdministrator) -> Self {
+        match error {
+            NotAdministrator::NotNamed { .. } => Self::NotAdministrator,
+            NotAdministrator::NeedsLogin(_) => Self::SessionEnded,
+            NotAdministrator::Unknown(error) => error.into(),
+        }
     }
 }
 
