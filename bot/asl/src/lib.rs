@@ -33,7 +33,8 @@
 //! ```
 //!
 //! Distributed maps are executions of their own, which [`map_run`] keeps count of on items that [`item_reader`] reads;
-//! [`inspect`] tries one state by itself; [`graph`] draws.
+//! [`inspect`] tries one state by itself; [`graph`] draws. [`simulate`] runs whole executions in virtual time, and
+//! [`scenario`] compares what comes of them with what must.
 
 mod context;
 mod diagnostics;
@@ -52,6 +53,8 @@ pub mod jsonpath;
 pub mod map_run;
 mod payload;
 pub mod program;
+pub mod scenario;
+pub mod simulate;
 mod time;
 
 pub use context::{ExecutionInfo, MapItem};
