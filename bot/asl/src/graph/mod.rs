@@ -2,15 +2,16 @@
 
 mod layout;
 mod mermaid;
+mod statuses;
 mod svg;
 
 use std::collections::BTreeMap;
 
 pub use mermaid::mermaid;
+pub use statuses::{statuses_of, statuses_of_json};
 pub use svg::svg;
 
-use crate::history::{Details, HistoryEvent};
-use crate::program::{Condition, Kind, Program, StateDefinition, StateId, StateType, Workflow};
+use crate::program::{Condition, Kind, Program, StateDefinition, StateId, Workflow};
 
 /// How the states of an execution stand, by name.
 pub type Statuses = BTreeMap<String, StateStatus>;
@@ -51,69 +52,6 @@ impl StateStatus {
             Self::Aborted => "aborted",
         }
     }
-}
-
-/// The statuses that a history shows. A state that was entered more than once stands as it stood last.
-pub fn statuses_of(history: &[HistoryEvent]) -> Statuses {
-    let mut statuses = Statuses::new();
-    // Events that end a state do not name it, but hang on the chain of its entry.
-    let mut states: BTreeMap<u64, String> = BTreeMap::new();
-    let mut failed: Option<String> = None;
-    for event in history {
-        let state = match &event.details {
-            Details::StateEntered { name, .. } | Details::StateExited { name, .. } => Some(name.to_string()),
-            Details::EvaluationFailed { state, .. } => Some(state.to_string()),
-            _ => states.get(&event.previous_id).cloned(),
-        };
-        if let Some(state) = &state {
-            states.insert(event.id, state.clone());
-        }
-        let status = match &event.details {
-            Details::StateEntered { kind, .. } if *kind != StateType::Fail => StateStatus::Running,
-            Details::StateExited { name, .. } if failed.as_deref() == Some(name) => {
-                failed = None;
-                StateStatus::Caught
-            }
-            Details::StateExited { .. } => StateStatus::Succeeded,
-            Details::StateAborted { .. } if failed != state => StateStatus::Aborted,
-            // Fail states have nothing between their entry and their end.
-            Details::StateEntered { .. }
-            | Details::EvaluationFailed { .. }
-            | Details::LambdaFunctionFailed(_)
-            | Details::LambdaFunctionTimedOut(_)
-            | Details::LambdaFunctionScheduleFailed(_)
-            | Details::LambdaFunctionStartFailed(_)
-            | Details::ActivityFailed(_)
-            | Details::ActivityTimedOut(_)
-            | Details::ActivityScheduleFailed(_)
-            | Details::TaskFailed { .. }
-            | Details::TaskTimedOut { .. }
-            | Details::TaskStartFailed { .. }
-            | Details::TaskSubmitFailed { .. }
-            | Details::ExecutionFailed(_) => {
-                failed.clone_from(&state);
-                StateStatus::Failed
-            }
-            // Whatever was running when the execution ended is over.
-            Details::ExecutionTimedOut(_) | Details::ExecutionAborted(_) => {
-                for status in statuses.values_mut().filter(|status| **status == StateStatus::Running) {
-                    *status = StateStatus::Aborted;
-                }
-                continue;
-            }
-            Details::LambdaFunctionScheduled { .. }
-            | Details::ActivityScheduled { .. }
-            | Details::TaskScheduled { .. } => {
-                failed = None;
-                StateStatus::Running
-            }
-            _ => continue,
-        };
-        if let Some(state) = state {
-            statuses.insert(state, status);
-        }
-    }
-    statuses
 }
 
 /// A way from one state to another.

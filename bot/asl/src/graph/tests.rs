@@ -3,7 +3,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
-use crate::program::ExecutionType;
+use crate::history::{Details, HistoryEvent};
+use crate::program::{ExecutionType, StateType};
 
 fn program(definition: &serde_json::Value) -> Arc<Program> {
     Program::compile(&definition.to_string(), ExecutionType::Standard).unwrap()
@@ -104,6 +105,8 @@ fn a_history_colours_its_states() {
     let history: Vec<HistoryEvent> =
         (1..).zip(details).map(|(id, details)| HistoryEvent { id, previous_id: id - 1, details }).collect();
     let statuses = statuses_of(&history);
+    let answered: Vec<serde_json::Value> = history.iter().map(HistoryEvent::to_json).collect();
+    assert_eq!(statuses, statuses_of_json(&answered));
     assert_eq!(statuses["Done"], StateStatus::Succeeded);
     assert_eq!(statuses["Broken"], StateStatus::Failed);
 }
