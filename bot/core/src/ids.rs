@@ -41,6 +41,22 @@ numeric_id!(
     Number
 );
 numeric_id!(
+    /// A run of a GitHub Actions workflow.
+    RunId
+);
+numeric_id!(
+    /// A job of a run of GitHub Actions.
+    ActionsJobId
+);
+numeric_id!(
+    /// A deployment.
+    DeploymentId
+);
+numeric_id!(
+    /// A check suite: one App's check runs on a commit.
+    CheckSuiteId
+);
+numeric_id!(
     /// A comment's id. Unique only within its kind (issue comment, review comment, commit comment…).
     CommentId
 );

@@ -16,6 +16,7 @@ pub mod job;
 pub mod language;
 pub mod login;
 pub mod logins;
+pub mod masking;
 pub mod permission;
 pub mod ports;
 pub mod task;

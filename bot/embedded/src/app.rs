@@ -236,7 +236,7 @@ fn deputy(
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
         authorizer: Arc::new(Authority::new(
-            Arc::clone(&github),
+            Arc::<dyn GitHub>::clone(&github),
             logins.as_deref().map(Logins::check),
             Arc::clone(&clock),
         )),

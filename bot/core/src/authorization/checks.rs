@@ -9,14 +9,14 @@ use super::grant::GrantCheck;
 use super::{Authorizer, Decision, Refusal, Request, RunsAs, standing};
 use crate::ids::UserId;
 use crate::permission::Permission;
-use crate::ports::{Clock, GitHub, GitHubError, NeedsLogin};
+use crate::ports::{Clock, GitHubError, NeedsLogin, People};
 
 /// Organization membership, repository permission and the person's grant.
 ///
 /// Fails closed: an answer that GitHub or the vault does not give is an error, never a yes. What is remembered is
 /// this process's own; elsewhere a change shows after a minute at the latest.
 pub struct Authority {
-    github: Arc<dyn GitHub>,
+    github: Arc<dyn People>,
     logins: Option<GrantCheck>,
     clock: Arc<dyn Clock>,
     /// The permission of people who belong where they were.
@@ -27,7 +27,7 @@ pub struct Authority {
 
 impl Authority {
     /// Asks `github` and `logins`. Without logins, nothing runs that acts for anybody.
-    pub fn new(github: Arc<dyn GitHub>, logins: Option<GrantCheck>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(github: Arc<dyn People>, logins: Option<GrantCheck>, clock: Arc<dyn Clock>) -> Self {
         Self { github, logins, clock, standing: Cache::default(), grants: Cache::default() }
     }
 

@@ -2,12 +2,12 @@
 
 use super::{Refusal, Request};
 use crate::permission::Permission;
-use crate::ports::{GitHub, GitHubError};
+use crate::ports::{GitHubError, People};
 
 /// Asks all of it at once. `Ok(Ok(…))` is the permission of somebody who belongs here; an answer that GitHub does
 /// not give is an error, never a yes.
 pub(super) async fn ask(
-    github: &dyn GitHub,
+    github: &dyn People,
     request: &Request<'_>,
 ) -> Result<Result<Permission, Refusal>, GitHubError> {
     if request.repository.owner_is_organization {
@@ -18,7 +18,7 @@ pub(super) async fn ask(
 }
 
 async fn in_organization(
-    github: &dyn GitHub,
+    github: &dyn People,
     request: &Request<'_>,
 ) -> Result<Result<Permission, Refusal>, GitHubError> {
     let Request { acting, person, repository, team, .. } = *request;
@@ -52,7 +52,7 @@ async fn in_organization(
 }
 
 async fn in_own_repository(
-    github: &dyn GitHub,
+    github: &dyn People,
     request: &Request<'_>,
 ) -> Result<Result<Permission, Refusal>, GitHubError> {
     let Request { acting, person, repository, permission: needed, team, .. } = *request;

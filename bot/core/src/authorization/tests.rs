@@ -11,13 +11,13 @@ use super::{
     Administrators, Authority, Authorizer as _, Decision, GrantCheck, NotAdministrator, Refusal, Request,
     RunsAs,
 };
-use crate::comment::{Account, Comment, Repository};
+use crate::comment::{Account, Repository};
 use crate::contract::ManualClock;
 use crate::ids::{InstallationId, RepositoryId, UserId};
 use crate::permission::Permission;
 use crate::ports::{
-    Acting, Authorize, DeviceCode, DevicePoll, GitHub, GitHubError, NeedsLogin, OAuth, OAuthError,
-    PostedComment, Reaction, Tokens, UserTokenError, UserTokens, Viewer,
+    Acting, Authorize, DeviceCode, DevicePoll, GitHubError, NeedsLogin, OAuth, OAuthError, People, Tokens,
+    UserTokenError, UserTokens, Viewer,
 };
 
 const ADA: UserId = UserId(7);
@@ -50,7 +50,7 @@ impl World {
 }
 
 #[async_trait]
-impl GitHub for World {
+impl People for World {
     async fn is_member(&self, _: &Acting, _: &str, _: &str) -> Result<bool, GitHubError> {
         self.answer(self.member.load(Ordering::Relaxed))
     }
@@ -61,33 +61,6 @@ impl GitHub for World {
 
     async fn permission(&self, _: &Acting, _: &Repository<'_>, _: &str) -> Result<Permission, GitHubError> {
         self.answer(*self.permission.lock().unwrap())
-    }
-
-    async fn reply(&self, _: &Acting, _: &Comment<'_>, _: &str) -> Result<PostedComment, GitHubError> {
-        unreachable!("authorization only asks")
-    }
-
-    async fn find_reply(
-        &self,
-        _: &Acting,
-        _: &Comment<'_>,
-        _: &str,
-    ) -> Result<Option<PostedComment>, GitHubError> {
-        unreachable!("authorization only asks")
-    }
-
-    async fn edit_reply(
-        &self,
-        _: &Acting,
-        _: &Repository<'_>,
-        _: &PostedComment,
-        _: &str,
-    ) -> Result<(), GitHubError> {
-        unreachable!("authorization only asks")
-    }
-
-    async fn react(&self, _: &Acting, _: &Comment<'_>, _: Reaction) -> Result<(), GitHubError> {
-        unreachable!("authorization only asks")
     }
 }
 

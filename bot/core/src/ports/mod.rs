@@ -29,7 +29,15 @@ pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Pa
 pub use clock::{Clock, SystemClock};
 pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError};
 pub use failure::Permanent;
-pub use github::{Acting, GitHub, GitHubError, PostedComment, Reaction};
+pub use github::{
+    Acting, Actions, ActionsJob, Annotation, AnnotationLevel, Button, CheckResult, CheckRunUpdate,
+    CheckState, CheckSuite, Checks, CherryPick, Conclusion, Contents, Conversations, Deployment,
+    DeploymentState, Deployments, Dispatch, Dispatched, GitCommit, GitData, GitHub, GitHubError,
+    LARGEST_FILE, LONGEST_OUTPUT, MOST_ANNOTATIONS, MOST_BUTTONS, Marked, Merge, MergeMethod, Minimized,
+    NewCheckRun, NewDeployment, NewDeploymentStatus, NewPullRequest, NewRelease, NewStatus, People, Picked,
+    PostedComment, PullRequest, PullRequests, Reaction, Release, Releases, Signature, StatusState, Statuses,
+    UnknownConclusion, WorkflowRun,
+};
 pub use inbox::{Accepted, Inbox, InboxError};
 pub use jobs::{Created, JobQuery, JobVersion, Jobs, JobsError, Stored, move_job};
 pub use keys::{KeyId, KeyInfo, Keys, KeysError, WrappedKey};

@@ -16,6 +16,10 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
     pub(crate) link: Option<HeaderValue>,
+    /// Whether it is JSON where a file was asked for: a folder.
+    pub(crate) is_json: bool,
+    /// Where the thing itself is, for a call that leads away.
+    pub(crate) location: Option<String>,
     /// GitHub's clock when it answered; absent on answers from the cache.
     pub(crate) date: Option<DateTime<Utc>>,
 }
@@ -43,6 +47,15 @@ impl Answer {
 pub(crate) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     let text = headers.get(http::header::DATE)?.to_str().ok()?;
     DateTime::parse_from_rfc2822(text).ok().map(|date| date.to_utc())
+}
+
+/// Whether the body is plain JSON, and not a file's text.
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|content_type| {
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        kind == "application/json"
+    })
 }
 
 /// Whether the refusal is a rate limit, primary or secondary, which ends by itself.
@@ -200,9 +213,16 @@ mod tests {
         let link = r#"<https://h/x?page=1>; rel="prev", <https://h/x?a=1,2&page=3>; rel="next""#;
         let page = |link: &'static str| {
             let link = Some(HeaderValue::from_static(link));
-            Answer { status: StatusCode::OK, body: Bytes::new(), link, date: None }
-                .next_page()
-                .map(str::to_owned)
+            Answer {
+                status: StatusCode::OK,
+                body: Bytes::new(),
+                link,
+                is_json: true,
+                location: None,
+                date: None,
+            }
+            .next_page()
+            .map(str::to_owned)
         };
         assert_eq!(page(r#"<https://h/x?page=3>; rel="next""#).as_deref(), Some("https://h/x?page=3"));
         assert_eq!(page(r#"<https://h/x?page=1>; rel="last""#), None);

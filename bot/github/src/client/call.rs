@@ -1,6 +1,7 @@
 //! A request before it has a token: what is asked, how it may be repeated, whose budget it uses.
 
 use bytes::Bytes;
+use deputy_core::comment::Repository;
 use deputy_core::ids::RepositoryId;
 use deputy_core::ports::GitHubError;
 use http::Method;
@@ -15,6 +16,10 @@ pub(crate) struct Call {
     pub(crate) repeat: Repeat,
     /// Writes something that notifies people: GitHub allows 80 a minute and 500 an hour.
     pub(crate) creates_content: bool,
+    /// Asks for a file as it is, in place of JSON about it.
+    pub(crate) is_raw: bool,
+    /// GitHub answers with where the thing itself is, outside of its API.
+    pub(crate) leads_away: bool,
     /// The path holds a code: it stands in no log line and no error.
     pub(crate) has_secret_path: bool,
     /// Whose turn it is, where several repositories wait for one budget.
@@ -65,6 +70,8 @@ impl Call {
             body: None,
             repeat,
             creates_content: false,
+            is_raw: false,
+            leads_away: false,
             has_secret_path: false,
             repository: None,
         }
@@ -82,6 +89,11 @@ impl Call {
     /// Replaces; twice is once.
     pub(crate) fn patch(path: Path) -> Self {
         Self::new(Method::PATCH, Target::Rest(path.0), Repeat::Safe)
+    }
+
+    /// Replaces, too.
+    pub(crate) fn put(path: Path) -> Self {
+        Self::new(Method::PUT, Target::Rest(path.0), Repeat::Safe)
     }
 
     pub(crate) fn delete(path: Path) -> Self {
@@ -120,6 +132,16 @@ impl Call {
 
     pub(crate) fn creating_content(mut self) -> Self {
         self.creates_content = true;
+        self
+    }
+
+    pub(crate) fn raw(mut self) -> Self {
+        self.is_raw = true;
+        self
+    }
+
+    pub(crate) fn leading_away(mut self) -> Self {
+        self.leads_away = true;
         self
     }
 
@@ -166,6 +188,12 @@ impl Path {
             encode(part, &mut path);
         }
         Ok(Self(path))
+    }
+
+    /// Below a repository's.
+    pub(crate) fn in_repository(repository: &Repository<'_>, parts: &[&str]) -> Result<Self, GitHubError> {
+        let start = ["repos", &repository.owner, &repository.name];
+        Self::new(start.into_iter().chain(parts.iter().copied()))
     }
 
     /// With a query parameter more.

@@ -1,8 +1,8 @@
 //! Comments and reactions, each in the place where it belongs.
 
 use deputy_core::comment::{Comment, DiscussionComment, Place, Repository};
-use deputy_core::ids::CommentId;
-use deputy_core::ports::{GitHubError, PostedComment, Reaction};
+use deputy_core::ids::{CommentId, Number};
+use deputy_core::ports::{GitHubError, Marked, PostedComment, Reaction};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -41,13 +41,13 @@ impl Client {
             Place::Issue { number, .. }
             | Place::PullRequest { number, .. }
             | Place::Review { number, .. } => {
-                below(repository, &["issues", &number.to_string(), "comments"])?
+                Path::in_repository(repository, &["issues", &number.to_string(), "comments"])?
             }
             Place::ReviewComment { number, thread, .. } => {
                 let (number, thread) = (number.to_string(), thread.to_string());
-                below(repository, &["pulls", &number, "comments", &thread, "replies"])?
+                Path::in_repository(repository, &["pulls", &number, "comments", &thread, "replies"])?
             }
-            Place::Commit { sha, .. } => below(repository, &["commits", sha, "comments"])?,
+            Place::Commit { sha, .. } => Path::in_repository(repository, &["commits", sha, "comments"])?,
             Place::Discussion { discussion, comment: on, .. } => {
                 let to = (&**discussion, thread(on.as_ref()));
                 let reply = self.add_discussion_comment(identity, repository.id, to, body).await?;
@@ -70,12 +70,12 @@ impl Client {
             Place::Issue { number, .. }
             | Place::PullRequest { number, .. }
             | Place::Review { number, .. } => {
-                below(repository, &["issues", &number.to_string(), "comments"])?
+                Path::in_repository(repository, &["issues", &number.to_string(), "comments"])?
             }
             Place::ReviewComment { number, .. } => {
-                below(repository, &["pulls", &number.to_string(), "comments"])?
+                Path::in_repository(repository, &["pulls", &number.to_string(), "comments"])?
             }
-            Place::Commit { sha, .. } => below(repository, &["commits", sha, "comments"])?,
+            Place::Commit { sha, .. } => Path::in_repository(repository, &["commits", sha, "comments"])?,
             Place::Discussion { discussion, comment: on, .. } => {
                 let place = (&**discussion, thread(on.as_ref()));
                 let replies = self.discussion_comments(identity, repository.id, place).await?;
@@ -110,6 +110,31 @@ impl Client {
         Ok(None)
     }
 
+    /// Comments, unless the same account has said so before. Issues and pull requests share their numbers, and the
+    /// conversation's comments their endpoints.
+    pub(super) async fn comment_once(
+        &self,
+        identity: Identity,
+        repository: &Repository<'_>,
+        number: Number,
+        marked: &Marked<'_>,
+    ) -> Result<PostedComment, GitHubError> {
+        let place = Place::Issue { number, comment: None };
+        let path = Path::in_repository(repository, &["issues", &number.to_string(), "comments"])?;
+        let listed = Call::get(path.clone().query("per_page", "100")).of(repository.id);
+        let ours = |shown: &Shown| {
+            let author = shown.user.as_ref();
+            is_ours(identity, author.map(|author| (Some(author.id), author.kind.as_str())))
+                && shown.body.as_ref().is_some_and(|body| body.contains(marked.marker))
+        };
+        if let Some(shown) = self.list::<Shown>(identity, listed).await?.into_iter().find(ours) {
+            return Ok(posted(&place, shown));
+        }
+        let call = Call::post(path).creating_content().of(repository.id);
+        let answer = self.send(identity, call.json(&json!({"body": marked.body}))?).await?;
+        Ok(posted(&place, answer.json()?))
+    }
+
     pub(super) async fn replace_reply(
         &self,
         identity: Identity,
@@ -120,10 +145,10 @@ impl Client {
         let id = posted.id.to_string();
         let path = match &posted.place {
             Place::Issue { .. } | Place::PullRequest { .. } | Place::Review { .. } => {
-                below(repository, &["issues", "comments", &id])?
+                Path::in_repository(repository, &["issues", "comments", &id])?
             }
-            Place::ReviewComment { .. } => below(repository, &["pulls", "comments", &id])?,
-            Place::Commit { .. } => below(repository, &["comments", &id])?,
+            Place::ReviewComment { .. } => Path::in_repository(repository, &["pulls", "comments", &id])?,
+            Place::Commit { .. } => Path::in_repository(repository, &["comments", &id])?,
             Place::Discussion { .. } => {
                 return self.update_discussion_comment(identity, repository.id, &posted.node_id, body).await;
             }
@@ -141,16 +166,16 @@ impl Client {
         let repository = &comment.repository;
         let path = match &comment.place {
             Place::Issue { number, comment: None } | Place::PullRequest { number, comment: None } => {
-                below(repository, &["issues", &number.to_string(), "reactions"])?
+                Path::in_repository(repository, &["issues", &number.to_string(), "reactions"])?
             }
             Place::Issue { comment: Some(id), .. } | Place::PullRequest { comment: Some(id), .. } => {
-                below(repository, &["issues", "comments", &id.to_string(), "reactions"])?
+                Path::in_repository(repository, &["issues", "comments", &id.to_string(), "reactions"])?
             }
             Place::ReviewComment { comment, .. } => {
-                below(repository, &["pulls", "comments", &comment.to_string(), "reactions"])?
+                Path::in_repository(repository, &["pulls", "comments", &comment.to_string(), "reactions"])?
             }
             Place::Commit { comment, .. } => {
-                below(repository, &["comments", &comment.to_string(), "reactions"])?
+                Path::in_repository(repository, &["comments", &comment.to_string(), "reactions"])?
             }
             Place::Review { .. } | Place::Discussion { .. } => {
                 return self.add_reaction(identity, repository.id, &comment.node_id, reaction).await;
@@ -160,12 +185,6 @@ impl Client {
         let call = call.json(&json!({"content": reaction.as_str()}))?;
         self.send(identity, call).await.map(drop)
     }
-}
-
-/// A path below the repository's.
-fn below(repository: &Repository<'_>, parts: &[&str]) -> Result<Path, GitHubError> {
-    let start = ["repos", &repository.owner, &repository.name];
-    Path::new(start.into_iter().chain(parts.iter().copied()))
 }
 
 /// Whether we wrote it: anybody can write our marker, and a stranger's comment must not be taken for our reply.

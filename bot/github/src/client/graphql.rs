@@ -105,6 +105,26 @@ impl Client {
         self.graphql::<serde::de::IgnoredAny>(identity, repository, operation).await.map(drop)
     }
 
+    /// Hides a comment.
+    pub(crate) async fn minimize_comment(
+        &self,
+        identity: Identity,
+        repository: RepositoryId,
+        (subject, classifier): (&str, &str),
+    ) -> Result<(), GitHubError> {
+        let operation = Operation {
+            query: "mutation($subject: ID!, $classifier: ReportedContentClassifiers!) {
+                minimizeComment(input: {subjectId: $subject, classifier: $classifier}) {
+                    minimizedComment { isMinimized }
+                }
+            }",
+            variables: json!({"subject": subject, "classifier": classifier}),
+            repeat: Repeat::Safe,
+            creates_content: false,
+        };
+        self.graphql::<serde::de::IgnoredAny>(identity, repository, operation).await.map(drop)
+    }
+
     /// Comments on a discussion, or replies to one of its top-level comments.
     pub(crate) async fn add_discussion_comment(
         &self,

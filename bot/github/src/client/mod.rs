@@ -4,20 +4,29 @@
 //! waits for the rate limits (`limits`, `budget`, `fair`), sends (`transport`), and repeats what is safe to repeat.
 //! No token stands in an error, a log line or a `Debug`: they are secrets until they are a header.
 
+mod actions;
 mod answer;
 mod budget;
 mod call;
+mod checks;
 mod comments;
 mod config;
+mod contents;
+mod deployments;
 mod etags;
 mod fair;
+mod git;
 mod graphql;
 mod identity;
 mod jwt;
 mod limits;
+mod pages;
 mod people;
 mod pipeline;
 mod port;
+mod pulls;
+mod releases;
+mod statuses;
 mod tokens;
 mod transport;
 
@@ -193,6 +202,16 @@ impl Client {
 fn bearer(token: &SecretString) -> Result<Credential, GitHubError> {
     let header = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
     Ok(Credential { header: sensitive(&header)?, token: Some(token.clone()) })
+}
+
+/// At most so many characters, the last an ellipsis where something is left out.
+fn shorten(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
+    if text.chars().count() <= most {
+        return text.into();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.push('…');
+    short.into()
 }
 
 /// A header value that no `Debug` shows.

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use super::answer::{self, Answer};
 use super::call::{Call, Repeat, Target};
-use super::transport::{Received, SendError};
+use super::transport::{Received, SendError, Tail};
 use super::{Client, ClientConfig, Credential, Identity, bearer, limits};
 
 /// GitHub's REST API version that the code is written against.
@@ -104,7 +104,8 @@ impl Client {
     ) -> Result<Outcome, GitHubError> {
         // Whoever is anonymous to us is several people: nothing is kept of what they see, nor of their limits.
         let is_known = identity != Identity::Anonymous;
-        let known = if is_known && call.method == Method::GET { self.etags.get(identity, url) } else { None };
+        let is_kept = is_known && call.method == Method::GET && !call.is_raw;
+        let known = if is_kept { self.etags.get(identity, url) } else { None };
         let request = request(&self.config, call, url, credential, known.as_ref().map(|known| &known.etag))?;
         let pass = self.limits.admit(identity, call, deadline, &*self.clock).await?;
         let started = self.clock.now();
@@ -140,20 +141,43 @@ impl Client {
                 status: StatusCode::OK,
                 body: known.body,
                 link: known.link,
+                is_json: true,
+                location: None,
                 date: None,
             }),
             (status, _) if status.is_success() => {
-                if is_known && call.method == Method::GET {
+                // A file and what GitHub says of it have one address: only the latter is kept.
+                if is_kept {
                     self.etags.put(identity, url, &received.headers, &received.body);
                 }
                 let link = received.headers.get(header::LINK).cloned();
                 let date = answer::date(&received.headers);
-                Outcome::Done(Answer { status, body: received.body, link, date })
+                let is_json = answer::is_json(&received.headers);
+                Outcome::Done(Answer { status, body: received.body, link, is_json, location: None, date })
             }
+            // A rename answers with other codes.
+            (StatusCode::FOUND, _) if call.leads_away => match moved(&received) {
+                Outcome::Moved(location) => Outcome::Done(Answer {
+                    status,
+                    body: Bytes::new(),
+                    link: None,
+                    is_json: true,
+                    location: Some(location),
+                    date: None,
+                }),
+                nowhere => nowhere,
+            },
             (status, _) if status.is_redirection() => moved(&received),
             // OAuth describes its errors in the body, mostly but not always with status 200.
             (status, _) if status.is_client_error() && matches!(call.target, Target::Site(_)) => {
-                Outcome::Done(Answer { status, body: received.body, link: None, date: None })
+                Outcome::Done(Answer {
+                    status,
+                    body: received.body,
+                    link: None,
+                    is_json: true,
+                    location: None,
+                    date: None,
+                })
             }
             (StatusCode::UNAUTHORIZED, _) => Outcome::Rejected(answer::error(&received)),
             // GitHub may have done it before it failed.
@@ -177,6 +201,28 @@ impl Client {
         url.strip_prefix(&self.config.api).is_some_and(|rest| rest.starts_with('/'))
     }
 
+    /// The last `keep` bytes of what a call leads to.
+    ///
+    /// Such a place is a storage service with a signature in the URL. It gets no token of anybody's, and the URL
+    /// stands in no error and no log: it works without one.
+    pub(crate) async fn send_for_tail(
+        &self,
+        identity: Identity,
+        call: Call,
+        keep: usize,
+    ) -> Result<Tail, GitHubError> {
+        let answer = self.send(identity, call.leading_away()).await?;
+        let unavailable = |why: &'static str| GitHubError::Unavailable(anyhow!(why));
+        let location = answer.location.ok_or_else(|| unavailable("GitHub does not say where the log is"))?;
+        if !location.starts_with("https://") && self.config.is_encrypted() {
+            return Err(unavailable("GitHub says that the log is in a place without encryption"));
+        }
+        let request = Request::builder().uri(location).header(header::USER_AGENT, &self.config.user_agent);
+        let request = request.body(Full::new(Bytes::new()));
+        let request = request.map_err(|_| unavailable("GitHub's place of the log is no URL"))?;
+        self.transport.tail(request, keep, &*self.clock).await
+    }
+
     /// Path and query of a list's next page.
     pub(crate) fn next_page(&self, answer: &Answer) -> Option<String> {
         let next = answer.next_page().filter(|next| self.is_ours(next))?;
@@ -198,6 +244,7 @@ fn request(
         .header("x-github-api-version", API_VERSION);
     request = match call.target {
         Target::Site(_) => request.header(header::ACCEPT, "application/json"),
+        _ if call.is_raw => request.header(header::ACCEPT, "application/vnd.github.raw+json"),
         _ => request.header(header::ACCEPT, "application/vnd.github+json"),
     };
     if let Some(credential) = credential {

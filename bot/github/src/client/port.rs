@@ -1,14 +1,17 @@
-//! The port that handlers use, on the client.
+//! The subjects of the port that are as old as the client: conversations and people. The others have files of their own.
 
 use async_trait::async_trait;
 use deputy_core::comment::{Comment, Repository};
+use deputy_core::ids::Number;
 use deputy_core::permission::Permission;
-use deputy_core::ports::{Acting, GitHub, GitHubError, PostedComment, Reaction};
+use deputy_core::ports::{
+    Acting, Conversations, GitHubError, Marked, Minimized, People, PostedComment, Reaction,
+};
 
 use super::Client;
 
 #[async_trait]
-impl GitHub for Client {
+impl Conversations for Client {
     async fn reply(
         &self,
         acting: &Acting,
@@ -37,6 +40,26 @@ impl GitHub for Client {
         self.replace_reply(acting.into(), repository, posted, body).await
     }
 
+    async fn comment_on(
+        &self,
+        acting: &Acting,
+        repository: &Repository<'_>,
+        number: Number,
+        marked: &Marked<'_>,
+    ) -> Result<PostedComment, GitHubError> {
+        self.comment_once(acting.into(), repository, number, marked).await
+    }
+
+    async fn minimize(
+        &self,
+        acting: &Acting,
+        repository: &Repository<'_>,
+        node_id: &str,
+        why: Minimized,
+    ) -> Result<(), GitHubError> {
+        self.minimize_comment(acting.into(), repository.id, (node_id, why.as_str())).await
+    }
+
     async fn react(
         &self,
         acting: &Acting,
@@ -45,7 +68,10 @@ impl GitHub for Client {
     ) -> Result<(), GitHubError> {
         self.add_reaction_to(acting.into(), comment, reaction).await
     }
+}
 
+#[async_trait]
+impl People for Client {
     async fn is_member(&self, acting: &Acting, organization: &str, login: &str) -> Result<bool, GitHubError> {
         self.membership(acting.into(), organization, login).await
     }

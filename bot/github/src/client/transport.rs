@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use deputy_core::ports::Clock;
+use deputy_core::ports::{Clock, GitHubError};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::HttpsConnector;
@@ -24,6 +24,10 @@ use super::ClientConfig;
 
 /// More than any answer that we ask for: a page of 100 comments of 64 KB each comes to 6.4 MB, more with escapes.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
+/// More than any log that somebody would wait for.
+const LARGEST_TAIL: usize = 512 * 1024 * 1024;
+/// How long the end of a long answer may take to come.
+const LONG_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Connections to GitHub, kept alive between requests.
 pub(crate) struct Transport {
@@ -37,6 +41,14 @@ pub(crate) struct Received {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+}
+
+/// The end of a long answer.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether something stood before it.
+    pub(crate) is_cut: bool,
 }
 
 /// No answer.
@@ -91,6 +103,56 @@ impl Transport {
             received = self.exchange(request) => received,
             () = clock.sleep_until(give_up) => Err(SendError::TimedOut(self.timeout)),
         }
+    }
+
+    /// Reads an answer of any length and keeps its end.
+    pub(crate) async fn tail(
+        &self,
+        request: Request<Full<Bytes>>,
+        keep: usize,
+        clock: &dyn Clock,
+    ) -> Result<Tail, GitHubError> {
+        let give_up = clock.now() + LONG_PATIENCE;
+        tokio::select! {
+            tail = self.read_tail(request, keep) => tail,
+            () = clock.sleep_until(give_up) => {
+                Err(GitHubError::Unavailable(anyhow::anyhow!(SendError::TimedOut(LONG_PATIENCE))))
+            }
+        }
+    }
+
+    async fn read_tail(&self, request: Request<Full<Bytes>>, keep: usize) -> Result<Tail, GitHubError> {
+        // The causes name the URL, which is a credential here.
+        let lost = |_| GitHubError::Unavailable(anyhow::anyhow!("the log could not be downloaded"));
+        let answer = self.client.request(request).await.map_err(|error| lost(error.is_connect()))?;
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND | StatusCode::GONE => return Err(GitHubError::NotFound),
+            status => {
+                return Err(GitHubError::Unavailable(anyhow::anyhow!("the log's place answered {status}")));
+            }
+        }
+        let mut body = answer.into_body();
+        let (mut bytes, mut is_cut, mut read) = (Vec::new(), false, 0_usize);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| lost(error.is_timeout()))?;
+            let Ok(data) = frame.into_data() else { continue };
+            read = read.saturating_add(data.len());
+            if read > LARGEST_TAIL {
+                return Err(GitHubError::Unavailable(anyhow::anyhow!("the log is too long to be read")));
+            }
+            bytes.extend_from_slice(&data);
+            // Moved together once it is twice as much, so that each byte moves about once.
+            if bytes.len() > 2 * keep {
+                bytes.drain(..bytes.len() - keep);
+                is_cut = true;
+            }
+        }
+        if bytes.len() > keep {
+            bytes.drain(..bytes.len() - keep);
+            is_cut = true;
+        }
+        Ok(Tail { bytes, is_cut })
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Received, SendError> {

@@ -2,7 +2,7 @@
 
 use deputy_core::comment::DiscussionComment;
 use deputy_core::permission::Permission;
-use deputy_core::ports::{GitHub as _, GitHubError, PostedComment, Reaction};
+use deputy_core::ports::{Conversations as _, GitHubError, People as _, PostedComment, Reaction};
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Tokens: one request for many callers, a fresh one in time, and none of them ever seen.
 
 use chrono::TimeDelta;
-use deputy_core::ports::{GitHub as _, GitHubError};
+use deputy_core::ports::{Conversations as _, GitHubError, People as _};
 
 use super::*;
 

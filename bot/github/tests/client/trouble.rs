@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use chrono::TimeDelta;
-use deputy_core::ports::{GitHub as _, GitHubError, Reaction};
+use deputy_core::ports::{Conversations as _, GitHubError, People as _, Reaction};
 
 use super::*;
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
+mod effects;
 mod key;
 mod login;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use deputy_core::comment::Comment;
 use deputy_core::permission::Permission;
-use deputy_core::ports::{Acting, GitHub as _, GitHubError, Reaction, SystemClock};
+use deputy_core::ports::{Acting, Conversations as _, GitHubError, People as _, Reaction, SystemClock};
 use deputy_github::app::Scope;
 use deputy_github::{App, Client, ClientConfig, NoLogins, OAuthClient, PemSigner, UserTokens, comment};
 use github_double::{Double, Permission as Access, Repository, User, Verdict};

@@ -43,7 +43,7 @@ impl State {
             "head_branch": run.head_branch,
             "head_sha": run.head_sha.as_str(),
             "path": workflow.path,
-            "display_title": workflow.name,
+            "display_title": self.title_of(run),
             "run_number": run.number,
             "event": "workflow_dispatch",
             "status": run.status,

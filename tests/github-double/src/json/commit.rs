@@ -33,6 +33,7 @@ impl State {
         let commit = &self.repository(repository).commits[sha];
         let (api, html) = (self.repository_url(repository), self.repository_html_url(repository));
         let person = self.person_json(commit.author, &stamp(commit.at));
+        let [by, committed] = commit.people.as_deref().cloned().unwrap_or([person.clone(), person]);
         let tree = Sha::of_tree(&commit.files);
         let parents: Vec<Value> = commit
             .parents
@@ -53,8 +54,8 @@ impl State {
             "comments_url": format!("{api}/commits/{sha}/comments"),
             "commit": {
                 "url": format!("{api}/git/commits/{sha}"),
-                "author": person,
-                "committer": person,
+                "author": by,
+                "committer": committed,
                 "message": commit.message,
                 "comment_count": 0,
                 "tree": { "sha": tree.as_str(), "url": format!("{api}/git/trees/{tree}") },

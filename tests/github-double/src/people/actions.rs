@@ -30,6 +30,12 @@ impl Workflow {
         self
     }
 
+    /// The title of its runs, such as `Deploy ${{ inputs.environment }}`: the file's `run-name`.
+    pub fn run_name(&self, title: &str) -> &Self {
+        self.change(|workflow| workflow.run_name = Some(title.to_owned()));
+        self
+    }
+
     /// The names of its jobs.
     pub fn jobs(&self, names: &[&str]) -> &Self {
         self.change(|workflow| workflow.jobs = names.iter().map(|name| (*name).to_owned()).collect());

@@ -138,7 +138,13 @@ fn create_commit(state: &mut State, call: &Call) -> Answer {
         .flatten()
         .map(|parent| existing(state, id, parent.as_str().unwrap_or_default()))
         .collect();
-    let sha = state.make_commit(id, NewCommit { message, author, parents: parents?, files });
+    let new = NewCommit { message, author, parents: parents?, files };
+    let (by, committed) = (&call.body["author"], &call.body["committer"]);
+    let sha = if by["date"].is_string() && committed["date"].is_string() {
+        state.make_named_commit(id, new, [by.clone(), committed.clone()])
+    } else {
+        state.make_commit(id, new)
+    };
     Ok(Reply::created(state.git_commit_json(id, &sha)))
 }
 

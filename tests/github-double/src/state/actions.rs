@@ -17,6 +17,8 @@ pub(crate) struct Workflow {
     /// What `workflow_dispatch` takes, and whether it must be given; `None` if it cannot be dispatched.
     pub(crate) inputs: Option<BTreeMap<String, bool>>,
     pub(crate) jobs: Vec<String>,
+    /// The title of its runs, with `${{ inputs.name }}` in it; its name if nothing is said.
+    pub(crate) run_name: Option<String>,
     pub(crate) created_at: Moment,
 }
 
@@ -62,7 +64,8 @@ impl State {
         let created_at = self.now();
         let jobs = vec!["build".to_owned()];
         let inputs = Some(BTreeMap::new());
-        self.workflows.insert(id, Workflow { id, repository, name, path, inputs, jobs, created_at });
+        self.workflows
+            .insert(id, Workflow { id, repository, name, path, inputs, jobs, run_name: None, created_at });
         id
     }
 
@@ -105,6 +108,16 @@ impl State {
         self.runs.insert(id, run);
         self.add_jobs(id, &jobs);
         id
+    }
+
+    /// What a run's page shows as its title.
+    pub(crate) fn title_of(&self, run: &Run) -> String {
+        let workflow = &self.workflows[&run.workflow];
+        let Some(title) = &workflow.run_name else { return workflow.name.clone() };
+        let fill = |title: String, (name, value): (&String, &String)| {
+            title.replace(&format!("${{{{ inputs.{name} }}}}"), value)
+        };
+        run.inputs.iter().fold(title.clone(), fill)
     }
 
     /// Jobs for the run's present attempt.

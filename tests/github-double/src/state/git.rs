@@ -102,11 +102,39 @@ impl State {
     /// Makes a commit that no branch points to yet.
     pub(crate) fn make_commit(&mut self, id: RepositoryId, new: NewCommit) -> Sha {
         let sha = random::sha();
+        self.insert_commit(id, &sha, new, None);
+        sha
+    }
+
+    /// Makes a commit whose author and committer are said with their dates, so that its content names it: making
+    /// it twice is making it once.
+    pub(crate) fn make_named_commit(
+        &mut self,
+        id: RepositoryId,
+        new: NewCommit,
+        people: [serde_json::Value; 2],
+    ) -> Sha {
+        let parents: Vec<&str> = new.parents.iter().map(Sha::as_str).collect();
+        let tree = Sha::of_tree(&new.files);
+        let text = format!("{tree}\n{}\n{}\n{}\n{}", parents.join(" "), people[0], people[1], new.message);
+        let sha = Sha::of(&[b"commit ", text.as_bytes()]);
+        if !self.repository(id).commits.contains_key(&sha) {
+            self.insert_commit(id, &sha, new, Some(Arc::new(people)));
+        }
+        sha
+    }
+
+    fn insert_commit(
+        &mut self,
+        id: RepositoryId,
+        sha: &Sha,
+        new: NewCommit,
+        people: Option<Arc<[serde_json::Value; 2]>>,
+    ) {
         let (at, serial) = (self.now(), self.next_id());
         let NewCommit { message, author, parents, files } = new;
-        let commit = Commit { message, author, parents, files, at, serial };
+        let commit = Commit { message, author, parents, files, at, people, serial };
         self.repository_mut(id).commits.insert(sha.clone(), commit);
-        sha
     }
 
     /// Puts a commit on top of `branch`, which is made from the default branch if it is new. Each commit

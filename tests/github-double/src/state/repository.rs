@@ -98,6 +98,8 @@ pub(crate) struct Commit {
     pub(crate) parents: Vec<Sha>,
     pub(crate) files: Arc<Files>,
     pub(crate) at: Moment,
+    /// Author and committer, where whoever made it said who they are.
+    pub(crate) people: Option<Arc<[serde_json::Value; 2]>>,
     /// Later commits have greater ones, also within one second.
     pub(crate) serial: u64,
 }
