@@ -100,6 +100,13 @@ pub enum EventKind {
         /// What they gave as cause.
         cause: Option<Arc<str>>,
     },
+    /// The runner cannot go on with the execution, which fails with this, whatever its definition would catch.
+    Fail {
+        /// The error's name.
+        error: Option<Arc<str>>,
+        /// The error's text.
+        cause: Option<Arc<str>>,
+    },
     /// Somebody redrives the execution from where it did not succeed. Ignored unless
     /// [`Execution::is_redrivable`](crate::Execution::is_redrivable).
     Redrive,

@@ -74,6 +74,15 @@ impl Payload {
         }
     }
 
+    /// Appends the document's [text](Payload::text).
+    pub fn write_text(&self, to: &mut Vec<u8>) {
+        match &self.0.text {
+            Some(text) => to.extend_from_slice(text.as_bytes()),
+            // Writing a `Value` to memory cannot fail.
+            None => drop(serde_json::to_writer(to, &self.0.value)),
+        }
+    }
+
     /// How many bytes of UTF-8 the text has. Computed at most once.
     pub fn bytes(&self) -> usize {
         *self.0.bytes.get_or_init(|| text_bytes(&self.0.value))

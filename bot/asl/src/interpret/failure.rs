@@ -264,6 +264,11 @@ impl<'a> Machine<'a> {
         self.complete(Status::Failed, Outcome::Failed { error, cause });
     }
 
+    /// Fails the execution from outside.
+    pub(super) fn give_up(&mut self, details: ErrorDetails) {
+        self.fail_execution(self.execution.last_event, details);
+    }
+
     pub(super) fn abort_execution(&mut self, details: ErrorDetails) {
         self.stop_all();
         // What comes from outside follows nothing.

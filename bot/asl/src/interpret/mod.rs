@@ -112,6 +112,12 @@ impl<'a> Machine<'a> {
     fn accept(&mut self, event: &EventKind) {
         match (event, self.execution.status) {
             (EventKind::Start, Status::Created) => self.start(),
+            (EventKind::Fail { error, cause }, Status::Created | Status::Running) => {
+                if self.execution.status == Status::Created {
+                    self.start();
+                }
+                self.give_up(ErrorDetails { error: error.clone(), cause: cause.clone() });
+            }
             (EventKind::Redrive, Status::Failed | Status::TimedOut | Status::Aborted) => self.redrive(),
             (_, Status::Running) => self.accept_running(event),
             _ => {}
@@ -130,7 +136,7 @@ impl<'a> Machine<'a> {
                 let details = ErrorDetails { error: error.clone(), cause: cause.clone() };
                 self.map_run_failed(*map_run, details);
             }
-            EventKind::Start | EventKind::Redrive | EventKind::Continue => {}
+            EventKind::Start | EventKind::Redrive | EventKind::Continue | EventKind::Fail { .. } => {}
             report => self.task_report(report),
         }
     }

@@ -161,6 +161,7 @@ pub(super) async fn stop(engine: &Engine, params: Params<'_>) -> Result<Value, A
 pub(super) async fn redrive(engine: &Engine, params: Params<'_>) -> Result<Value, ApiError> {
     let arn = params.required("executionArn")?.to_owned();
     standard(&arn)?;
+    engine.ask_stored(Some(&arn), |_| Ok(())).await?;
     let redriven = engine.write(move |core| core.redrive(&arn)).await?;
     Ok(json!({"redriveDate": date(redriven)}))
 }
@@ -188,7 +189,7 @@ pub(super) async fn describe(engine: &Engine, params: Params<'_>) -> Result<Valu
     let arn = params.required("executionArn")?.to_owned();
     standard(&arn)?;
     let all = params.text("includedData")? != Some("METADATA_ONLY");
-    let described = engine.ask(move |core| describe_one(core, &arn)).await?;
+    let described = engine.ask_stored(Some(&arn.clone()), move |core| describe_one(core, &arn)).await?;
     Ok(shown(described, all))
 }
 
@@ -299,7 +300,7 @@ pub(super) async fn list(engine: &Engine, params: Params<'_>) -> Result<Value, A
     let machine = params.text("stateMachineArn")?.map(ToOwned::to_owned);
     let map_run = params.text("mapRunArn")?.map(ToOwned::to_owned);
     let (column, number, version) = engine
-        .ask(move |core| match (machine, map_run) {
+        .ask_stored(None, move |core| match (machine, map_run) {
             (Some(arn), None) => {
                 let (name, qualifier) = machine_of(&arn)?;
                 let machine = core.catalog.machines.get(&name).ok_or_else(|| ApiError::no_machine(&arn))?;

@@ -26,8 +26,7 @@ pub(super) async fn get(engine: &Engine, params: Params<'_>) -> Result<Value, Ap
             let instance = core.load(id).ok_or_else(|| ApiError::no_execution(&arn))?;
             let (origin, program) = (Arc::clone(&instance.origin), Arc::clone(&instance.program));
             let found = (id, origin, program, instance.unflushed_from, instance.unflushed.clone());
-            let over = instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running);
-            if over && found.4.is_empty() {
+            if instance.is_over() {
                 core.retire(id);
             }
             Ok(found)

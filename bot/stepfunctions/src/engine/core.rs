@@ -15,7 +15,9 @@ use super::batch::{After, Gathering};
 use super::dispatch::Lines;
 use super::instance::Instance;
 use super::map_runs::MapRuns;
+use super::shelf::Shelf;
 use super::timers::Timers;
+use super::workers::Workers;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -43,6 +45,8 @@ pub(crate) enum Message {
     Submitted { id: ExecutionId, task: TaskId, answer: Payload },
     /// A task is over.
     Report { id: ExecutionId, machine: u64, task: TaskId, result: Answered },
+    /// A task takes its time, and this gives it up.
+    UnderWay { id: ExecutionId, task: TaskId, handle: AbortHandle },
     /// The writer is done with a batch.
     Committed(Committed),
     /// Time may have passed.
@@ -75,12 +79,15 @@ pub(crate) struct Core {
     pub(crate) activities: Activities,
     pub(crate) map_runs: MapRuns,
     pub(crate) gathering: Gathering,
+    pub(crate) shelf: Shelf,
     pub(crate) lines: Lines,
     /// Events that executions cause in one another.
     pub(crate) ready: VecDeque<(ExecutionId, EventKind)>,
     /// Tasks that were handed out, in order, for the sake of [`STARTED_AFTER`].
     pub(crate) handed_out: VecDeque<(Instant, ExecutionId, TaskId)>,
-    pub(crate) under_way: HashMap<(ExecutionId, TaskId), AbortHandle>,
+    /// Tasks that were handed out and, of those that take their time, how to give them up.
+    pub(crate) under_way: HashMap<(ExecutionId, TaskId), Option<AbortHandle>>,
+    pub(crate) workers: Workers,
     /// Executions in the order of their last use; entries may be out of date.
     pub(crate) resting: VecDeque<(ExecutionId, u64)>,
     /// Who waits for the end of which execution.
@@ -133,10 +140,12 @@ impl Core {
             activities: Activities::default(),
             map_runs: MapRuns::default(),
             gathering: Gathering::default(),
+            shelf: Shelf::default(),
             lines,
             ready: VecDeque::new(),
             handed_out: VecDeque::new(),
             under_way: HashMap::new(),
+            workers: Workers::new(runtime.clone(), messages.clone()),
             resting: VecDeque::new(),
             watchers: HashMap::new(),
             next_id: 1,
@@ -192,7 +201,12 @@ impl Core {
             self.retain();
             self.rest();
             if self.in_flight.is_none() {
-                if self.gathering.urgent || self.is_overdue() || self.closing && !self.gathering.is_empty() {
+                let shelf = self.shelf.patience() == Some(Duration::ZERO);
+                if self.gathering.urgent
+                    || shelf
+                    || self.is_overdue()
+                    || self.closing && !self.gathering.is_empty()
+                {
                     self.seal();
                 } else if self.closing {
                     return Ok(());
@@ -215,6 +229,11 @@ impl Core {
                     self.report(id, task, result);
                 }
             }
+            Message::UnderWay { id, task, handle } => match self.under_way.get_mut(&(id, task)) {
+                Some(known) => *known = Some(handle),
+                // Given up before that was known.
+                None => handle.abort(),
+            },
             Message::Committed(committed) => {
                 committed?;
                 let after = self.in_flight.take().unwrap_or_default();
@@ -261,7 +280,8 @@ impl Core {
         let timer = next.and_then(|next| self.clock.sleep_until(next));
         let lazy = if self.in_flight.is_none() && !self.gathering.is_empty() { Some(LAZY) } else { None };
         let started = if self.handed_out.is_empty() { None } else { Some(STARTED_AFTER) };
-        [timer, lazy, started].into_iter().flatten().min()
+        let shelf = if self.in_flight.is_none() { self.shelf.patience() } else { None };
+        [timer, lazy, shelf, started].into_iter().flatten().min()
     }
 
     fn is_overdue(&mut self) -> bool {
@@ -270,6 +290,11 @@ impl Core {
             return false;
         }
         self.gathered_since.get_or_insert_with(Instant::now).elapsed() >= LAZY
+    }
+
+    /// Whether a batch is with the writer.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.in_flight.is_some()
     }
 
     fn fire_timers(&mut self) {
@@ -311,6 +336,9 @@ impl Core {
 
     /// Closes the batch that was gathered and hands it to the writer.
     fn seal(&mut self) {
+        if self.shelf.patience() == Some(Duration::ZERO) {
+            self.shelve();
+        }
         self.trim();
         let Gathering { writes, touched, after, .. } = std::mem::take(&mut self.gathering);
         self.gathered_since = None;
@@ -368,7 +396,7 @@ impl Core {
         match after {
             After::Dispatch { id, machine, request } => self.dispatch(id, machine, request),
             After::Call(call) => call(self),
-            After::Retire(id) => self.retire(id),
+            After::Retire(id) => self.has_left(id),
             After::Evict { id, events } => self.evict(id, events),
         }
     }

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use deputy_asl::{EventKind, FailureStage, Integration, Outcome, Pattern, TaskId, TaskRequest};
+use deputy_asl::{EventKind, FailureStage, Integration, Outcome, Pattern, TaskId, TaskRequest, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::batch::After;
 use super::core::{Answered, Core, Message};
 use super::dispatch::Due;
 use super::instance::{Action, Instance, Parent};
+use super::load::rebuild;
 use super::status::{self, Ended};
+use super::workers::{Doer, Job};
 use crate::catalog::EXPRESS;
 use crate::store::ExecutionId;
 use crate::store::writer::Write;
-use crate::tasks::{TaskCall, TaskError, TaskFuture, TaskResult, is_native};
+use crate::tasks::{TaskCall, TaskError, TaskResult, is_native};
+
+/// What an execution fails with when the interpreter panics on it.
+const PANICKED: &str = "The execution met an internal error of the interpreter.";
 
 impl Core {
     /// Applies an event to an execution, loading it if it rests, and does what it leads to. Events for executions that are
@@ -25,10 +30,20 @@ impl Core {
             return;
         }
         let Some(mut instance) = self.hot.remove(&id) else { return };
-        let Some(actions) = instance.apply(now, kind) else {
-            tracing::error!(execution = %instance.origin.info.id, "the interpreter panicked; the execution stands still");
-            self.names.remove(&status::name_key(&instance.origin.info.id));
+        if instance.is_over() && kind != EventKind::Redrive {
+            self.hot.insert(id, instance);
             return;
+        }
+        let actions = match instance.apply(now, kind) {
+            Some(actions) => actions,
+            None => match self.restore(&mut instance, now) {
+                Some(actions) => actions,
+                // Out of memory it would be out of the segments, too, before long.
+                None => {
+                    self.hot.insert(id, instance);
+                    return;
+                }
+            },
         };
         self.uses += 1;
         instance.touched = self.uses;
@@ -47,6 +62,22 @@ impl Core {
         }
     }
 
+    /// The interpreter panicked. The execution goes back to where it was before the event, and fails there; the engine
+    /// lives on. Says what follows from the failure; `None` if the execution stands still.
+    fn restore(&mut self, instance: &mut Instance, now: Timestamp) -> Option<Vec<Action>> {
+        let arn = Arc::clone(&instance.origin.info.id);
+        tracing::error!(execution = %arn, "the interpreter panicked, which is a bug of ours; the execution fails");
+        let (error, cause) = (Some("States.Runtime".into()), Some(PANICKED.into()));
+        if instance.origin.is_express() {
+            return Some(vec![Action::Complete(Outcome::Failed { error, cause })]);
+        }
+        if let Err(error) = rebuild(&self.reader, &mut self.catalog.programs, instance) {
+            tracing::error!(execution = %arn, %error, "its log cannot be applied again; it stands still until a restart");
+            return None;
+        }
+        instance.apply(now, EventKind::Fail { error, cause })
+    }
+
     fn perform(&mut self, instance: &mut Instance, action: Action) {
         let id = instance.id;
         let machine = instance.origin.machine;
@@ -61,10 +92,7 @@ impl Core {
                 }
             }
             Action::Cancel(task) => {
-                if let Some(handle) = self.under_way.remove(&(id, task)) {
-                    handle.abort();
-                    self.lines.release(machine);
-                }
+                self.give_up_task(id, task, machine);
             }
             Action::Arm => {}
             Action::StartMapRun(request) => self.start_map_run(instance, *request),
@@ -96,6 +124,11 @@ impl Core {
 
     /// Hands out as many tasks as may be out at once.
     pub(crate) fn hand_out(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let mut jobs = Vec::new();
+        let now = Instant::now();
         while let Some(Due { id, machine, request }) = self.lines.pop() {
             let Some(instance) = self.hot.get(&id).filter(|it| it.tasks.contains_key(&request.task)) else {
                 self.lines.release(machine);
@@ -117,35 +150,40 @@ impl Core {
                 submitted: Arc::new(submitted),
                 id,
             };
-            let mut answer = Answer { messages, id, machine, task, given: false };
-            let running = if let Some(service) = self.config.registry.find_override(&call) {
-                self.runtime.spawn(answer.wait_for(service.call(call)))
+            self.under_way.insert((id, task), None);
+            let doer = if let Some(service) = self.config.registry.find_override(&call) {
+                Doer::Service(Arc::clone(service))
             } else if is_native(&request.integration) {
-                let engine = self.self_handle.clone();
-                self.runtime.spawn(async move {
-                    let result = super::native::run(engine, call).await;
-                    answer.give(result);
-                })
+                Doer::Native(self.self_handle.clone())
             } else if let Some(service) = self.config.registry.find(&request.resource, &request.integration) {
-                self.runtime.spawn(answer.wait_for(service.call(call)))
+                Doer::Service(Arc::clone(service))
             } else {
                 let cause = format!("No service here does {}.", request.resource);
-                answer.give(Answered::With(Err(TaskError::new("States.Runtime", cause))));
+                let result = Answered::With(Err(TaskError::new("States.Runtime", cause)));
+                let _ = self.messages.send(Message::Report { id, machine, task, result });
                 continue;
             };
-            self.under_way.insert((id, task), running.abort_handle());
-            self.handed_out.push_back((Instant::now(), id, task));
+            jobs.push(Job { doer, call, machine });
+            self.handed_out.push_back((now, id, task));
         }
+        self.workers.take(jobs);
     }
 
     /// Stops doing a task that is over.
     pub(crate) fn give_up_if_closed(&mut self, id: ExecutionId, task: TaskId) {
         let Some(instance) = self.hot.get(&id) else { return };
         let machine = instance.origin.machine;
-        if !instance.tasks.contains_key(&task)
-            && let Some(handle) = self.under_way.remove(&(id, task))
-        {
-            handle.abort();
+        if !instance.tasks.contains_key(&task) {
+            self.give_up_task(id, task, machine);
+        }
+    }
+
+    /// Stops doing a task, if somebody does it.
+    fn give_up_task(&mut self, id: ExecutionId, task: TaskId, machine: u64) {
+        if let Some(handle) = self.under_way.remove(&(id, task)) {
+            if let Some(handle) = handle {
+                handle.abort();
+            }
             self.lines.release(machine);
         }
     }
@@ -175,24 +213,12 @@ impl Core {
         let now = self.now();
         let ended = Ended::new(instance, &outcome, now);
         if !instance.origin.is_express() {
-            self.move_log(instance);
-            self.write_tokens(instance);
-            if std::mem::take(&mut instance.has_snapshot) {
-                self.gathering.writes.push(Write::DropSnapshot { id });
-            }
-            self.gathering.writes.push(Write::Outcome {
-                id,
-                status: ended.status.code(),
-                stopped: Some(now.0),
-                about: None,
-                outcome: Some(ended.outcome_json()),
-            });
+            instance.ended = Some(Box::new(ended.clone()));
+            self.shelf.push(id);
+            self.gathering.urgent = true;
         }
         for task in instance.finish() {
-            if let Some(handle) = self.under_way.remove(&(id, task)) {
-                handle.abort();
-                self.lines.release(instance.origin.machine);
-            }
+            self.give_up_task(id, task, instance.origin.machine);
         }
         match instance.origin.parent.clone() {
             Some(Parent::Task { execution, task, output_as_json }) => {
@@ -210,47 +236,12 @@ impl Core {
                 watcher(ended.clone());
             }
             self.gathering.after.push(After::Retire(id));
-        } else {
-            if !watchers.is_empty() {
-                self.gathering.then(After::Call(Box::new(move |_| {
-                    for watcher in watchers {
-                        watcher(ended.clone());
-                    }
-                })));
-            }
-            self.gathering.then(After::Retire(id));
-        }
-    }
-}
-
-/// Sees to it that every task that was handed out is answered, even one that panicked.
-struct Answer {
-    messages: std::sync::mpsc::Sender<Message>,
-    id: ExecutionId,
-    machine: u64,
-    task: TaskId,
-    given: bool,
-}
-
-impl Answer {
-    async fn wait_for(mut self, future: TaskFuture) {
-        let result = future.await;
-        self.give(Answered::With(result));
-    }
-
-    fn give(&mut self, result: Answered) {
-        self.given = true;
-        let Self { id, machine, task, .. } = *self;
-        // The engine has stopped when nobody listens.
-        let _ = self.messages.send(Message::Report { id, machine, task, result });
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        // An aborted task is dropped as well, but that never finds its way into an execution: nobody waits for it.
-        if !self.given && std::thread::panicking() {
-            self.give(Answered::With(Err(TaskError::new("States.TaskFailed", "The task's code panicked."))));
+        } else if !watchers.is_empty() {
+            self.gathering.then(After::Call(Box::new(move |_| {
+                for watcher in watchers {
+                    watcher(ended.clone());
+                }
+            })));
         }
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use deputy_asl::{
     Effect, Event, EventKind, Execution, ExecutionInfo, ExecutionType, HistoryEvent, MapRunId, MapRunRequest,
-    Outcome, Program, Seed, TaskId, TaskRequest, TimerId, Timestamp, WorkflowId, step,
+    Outcome, Program, Seed, Status, TaskId, TaskRequest, TimerId, Timestamp, WorkflowId, step,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::status::Ended;
 use crate::store::ExecutionId;
 use crate::store::segment::{Damaged, read_entries, write_entry};
+use crate::store::writer::ExecutionRow;
 
 /// Snapshots of another shape are passed over: the log says it all.
 const SNAPSHOT_VERSION: u32 = 1;
@@ -37,6 +39,9 @@ pub(crate) struct Origin {
     /// Who waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<Parent>,
+    /// For the child of a distributed map: how many items it works on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trace_header: Option<String>,
     /// An Express execution that begins again after a crash.
@@ -121,6 +126,14 @@ pub(crate) struct Instance {
     pub(crate) listed: bool,
     /// Whether the log ends while the interpreter has more to do at once.
     pub(crate) continuing: bool,
+    /// Its row, as long as the store has none.
+    pub(crate) row: Option<Box<ExecutionRow>>,
+    /// Its end, as long as the store does not know it.
+    pub(crate) ended: Option<Box<Ended>>,
+    /// Whether the batch under way has all that was missing, so that it is about to leave memory.
+    pub(crate) leaving: bool,
+    /// When its last event was.
+    pub(crate) latest: Timestamp,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -155,6 +168,10 @@ impl Instance {
             tokens: Vec::new(),
             listed: false,
             continuing: false,
+            row: None,
+            ended: None,
+            leaving: false,
+            latest: Timestamp::default(),
         }
     }
 
@@ -163,12 +180,37 @@ impl Instance {
         self.execution.as_ref()
     }
 
-    /// Applies an event and writes it down. `None` if the interpreter panicked: the execution must not be used again.
+    /// Whether it has come to its end, durable or not.
+    pub(crate) fn is_over(&self) -> bool {
+        let status = self.execution().map(Execution::status);
+        status.is_none_or(|status| !matches!(status, Status::Created | Status::Running))
+    }
+
+    /// Applies an event and writes it down. `None` if the interpreter panicked: then the event is not written down, and
+    /// nothing is left of the execution's state in memory.
     pub(crate) fn apply(&mut self, at: Timestamp, kind: EventKind) -> Option<Vec<Action>> {
+        let before = self.unflushed.len();
         if !self.origin.is_express() {
             write_entry(&mut self.unflushed, at, &kind);
         }
-        self.advance(at, kind).map(|(actions, _)| actions)
+        let advanced = self.advance(at, kind);
+        if advanced.is_none() {
+            self.unflushed.truncate(before);
+        }
+        advanced.map(|(actions, _)| actions)
+    }
+
+    /// Whether memory has something of it that the store has not, but for what segments hold.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.leaving || self.row.is_some() || self.ended.is_some() || !self.unflushed.is_empty()
+    }
+
+    /// Its events that are not in its own log; they are about to move.
+    pub(crate) fn take_unflushed(&mut self) -> Vec<u8> {
+        self.unflushed_from = self.events;
+        self.in_segments = (0, 0);
+        self.oldest_segment = None;
+        std::mem::take(&mut self.unflushed)
     }
 
     /// As [`Instance::apply`], for what is in a log already. Says what came to the history.
@@ -201,6 +243,7 @@ impl Instance {
         let step = catch_unwind(AssertUnwindSafe(|| step(&program, execution, &event))).ok()?;
         self.execution = Some(step.execution);
         self.events += 1;
+        self.latest = at;
         match event.kind {
             EventKind::TaskSucceeded { task, .. }
             | EventKind::TaskFailed { task, .. }
@@ -273,6 +316,14 @@ impl Instance {
     /// Whether a restart must take something up again: tasks that nobody else answers, map runs, a step half done.
     pub(crate) fn needs_resume(&self) -> bool {
         !self.map_runs.is_empty() || self.tasks.values().any(|open| !open.submitted)
+    }
+
+    /// Takes over the interpreter's state of another instance of the same execution.
+    pub(crate) fn take_state(&mut self, other: Self) {
+        self.execution = other.execution;
+        self.tasks = other.tasks;
+        self.timers = other.timers;
+        self.map_runs = other.map_runs;
     }
 
     /// Its state, for [`Instance::restore`].

@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use deputy_asl::{EventKind, Integration, Program};
+use deputy_asl::{EventKind, Execution, Integration, Program};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::batch::After;
 use super::core::Core;
-use super::instance::{Instance, Origin};
-use super::status::name_key;
+use super::instance::{Instance, Origin, Parent};
+use super::status::{About, Ended, name_key};
 use crate::error::EngineError;
 use crate::store::ExecutionId;
 use crate::store::segment::{self, Damaged};
-use crate::store::writer::Write;
+use crate::store::writer::{ExecutionRow, Write};
 
 /// How many executions are put to rest in one go, so that nobody waits long for it.
 const REST_AT_ONCE: usize = 1_024;
@@ -69,12 +69,9 @@ impl Core {
             return;
         }
         let first = instance.unflushed_from;
-        let log = std::mem::take(&mut instance.unflushed);
+        let log = instance.take_unflushed();
         let body = if first == 0 { segment::with_origin(&instance.origin_bytes(), &log) } else { log };
         self.gathering.writes.push(Write::Log { id: instance.id, first, body });
-        instance.unflushed_from = instance.events;
-        instance.in_segments = (0, 0);
-        instance.oldest_segment = None;
     }
 
     /// The store learns the tokens of an execution's tasks, so that late answers are told from wrong ones.
@@ -89,6 +86,7 @@ impl Core {
     pub(crate) fn flush(&mut self, id: ExecutionId) {
         let Some(mut instance) = self.hot.remove(&id) else { return };
         if let Some(body) = instance.snapshot() {
+            self.write_row(&mut instance);
             self.move_log(&mut instance);
             for (hash, task) in &instance.tokens {
                 self.gathering.writes.push(Write::Token { hash: *hash, id, task: task.0 });
@@ -115,8 +113,8 @@ impl Core {
             if instance.touched != touched {
                 continue;
             }
-            let over = instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running);
-            if over && instance.unflushed.is_empty() {
+            let over = instance.is_over();
+            if over && !instance.is_ahead() {
                 // It was looked at after its end.
                 self.retire(id);
                 continue;
@@ -158,6 +156,7 @@ impl Core {
         for id in running {
             self.flush(id);
         }
+        self.shelve();
         self.gathering.writes.push(Write::Trim { below: self.next_segment });
         self.gathering.urgent = true;
     }
@@ -168,12 +167,21 @@ impl Core {
         }
     }
 
-    /// Out of memory.
+    /// The store has all of it.
+    pub(crate) fn has_left(&mut self, id: ExecutionId) {
+        if let Some(instance) = self.hot.get_mut(&id) {
+            instance.leaving = false;
+            self.retire(id);
+        }
+    }
+
+    /// Out of memory, if the store has all of it.
     pub(crate) fn retire(&mut self, id: ExecutionId) {
         let Some(instance) = self.hot.get(&id) else { return };
         // A redrive may have come between its end and the commit.
-        let over = instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running);
-        if !over && !instance.has_snapshot {
+        if !instance.origin.is_express() && instance.is_ahead()
+            || !instance.is_over() && !instance.has_snapshot
+        {
             return;
         }
         if let Some(instance) = self.hot.remove(&id) {
@@ -191,8 +199,12 @@ impl Core {
         let unreadable = |what: &str| EngineError::Unreadable(what.to_owned());
         self.next_id = self.next_id.max(max_id(&self.reader, "execution")? + 1);
         self.next_segment = max_id(&self.reader, "segment")? + 1;
+        self.shelf.next_block = max_id(&self.reader, "block")? + 1;
         self.trimmed_from(self.next_segment);
         let mut tails = read_tails(&self.reader)?;
+        if let Some(last) = tails.keys().max() {
+            self.next_id = self.next_id.max(last + 1);
+        }
         let mut taken_up: Vec<ExecutionId> = tails.keys().copied().collect();
         {
             let mut select = self.reader.prepare("SELECT id FROM execution WHERE resume = 1")?;
@@ -225,15 +237,49 @@ impl Core {
             }
             let instance = read_instance(&self.reader, &mut self.catalog.programs, id, tail)
                 .map_err(|error| unreadable(&format!("execution {id}: {error}")))?;
-            let Some(instance) = instance else { continue };
-            if instance.execution().is_none_or(|it| it.status() != deputy_asl::Status::Running) {
-                continue;
+            let Some(mut instance) = instance else { continue };
+            self.catalog.last_machine = self.catalog.last_machine.max(instance.origin.machine);
+            if !has_row(&self.reader, id)? {
+                instance.row = Some(Box::new(self.row_of(&instance)));
+            }
+            if instance.is_over() {
+                // It ended, and the process did before the tables heard of it.
+                instance.ended = Ended::of_log(&instance).map(Box::new);
+                self.shelf.push(id);
             }
             self.adopt(instance);
             self.take_up(id);
         }
         self.recover_express()?;
         Ok(())
+    }
+
+    /// The row that an execution was to have from the beginning.
+    fn row_of(&self, instance: &Instance) -> ExecutionRow {
+        let origin = &instance.origin;
+        let map_run = match &origin.parent {
+            Some(Parent::MapRun { number, .. }) => self.map_runs.get(*number),
+            _ => None,
+        };
+        let about = About {
+            arn: Arc::clone(&origin.info.id),
+            machine: Arc::clone(&origin.info.state_machine_id),
+            version: origin.version.clone(),
+            alias: origin.alias.clone(),
+            map_run: map_run.map(|record| Arc::clone(&record.arn)),
+            items: origin.items,
+            redrives: 0,
+            redriven: None,
+        };
+        ExecutionRow {
+            id: instance.id,
+            name_key: name_key(&origin.info.id),
+            machine: origin.machine,
+            map_run: map_run.map(|record| record.number),
+            name: Arc::clone(&origin.info.name),
+            started: instance.execution().map_or(instance.latest, Execution::started).0,
+            about: about.json(),
+        }
     }
 
     /// Express executions are not logged: those that were under way begin again, which is what at-least-once means.
@@ -303,6 +349,10 @@ fn rested(connection: &Connection, id: ExecutionId, tail: &Tail) -> Result<Rest,
     let over = status != 0;
     let known = events >= tail.first + count && !resume;
     Ok(if over || known { Rest::Until(wake) } else { Rest::No })
+}
+
+fn has_row(connection: &Connection, id: ExecutionId) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM execution WHERE id = ?")?.exists([id])
 }
 
 fn max_id(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
@@ -384,17 +434,49 @@ fn read_instance(
     Ok(Some(instance))
 }
 
+/// Puts the interpreter's state together again, as it was after the last event that is written down.
+pub(crate) fn rebuild(
+    connection: &Connection,
+    programs: &mut crate::catalog::Programs,
+    instance: &mut Instance,
+) -> Result<(), EngineError> {
+    let tail = Tail {
+        first: instance.unflushed_from,
+        origin: Some(instance.origin_bytes()),
+        log: instance.unflushed.clone(),
+        oldest_segment: instance.oldest_segment.unwrap_or_default(),
+    };
+    let events = instance.events;
+    let rebuilt = read_instance(connection, programs, instance.id, Some(tail))?
+        .filter(|rebuilt| rebuilt.events == events)
+        .ok_or_else(|| EngineError::Unreadable("its log is not whole".into()))?;
+    instance.take_state(rebuilt);
+    Ok(())
+}
+
 /// The pieces of an execution's own log, first to last.
 pub(crate) fn read_log(connection: &Connection, id: ExecutionId) -> Result<Vec<(u64, Vec<u8>)>, EngineError> {
+    let damaged = |Damaged| EngineError::Unreadable("its log is damaged".into());
+    let mut parts = Vec::new();
+    let block: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT b.body FROM execution e JOIN block b ON b.id = e.block WHERE e.id = ?")?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    if let Some(block) = block {
+        let block = segment::unpack(&block).map_err(damaged)?;
+        segment::read_runs(&block, |run| {
+            if run.execution == id {
+                parts.push((run.first, segment::with_origin(run.origin, run.log)));
+            }
+        })
+        .map_err(damaged)?;
+    }
     let mut select =
         connection.prepare_cached("SELECT first, body FROM log WHERE execution = ? ORDER BY first")?;
     let rows = select.query_map([id], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
-    let mut parts = Vec::new();
     for row in rows {
         let (first, body) = row?;
-        let body =
-            segment::unpack(&body).map_err(|Damaged| EngineError::Unreadable("its log is damaged".into()))?;
-        parts.push((first, body));
+        parts.push((first, segment::unpack(&body).map_err(damaged)?));
     }
     Ok(parts)
 }

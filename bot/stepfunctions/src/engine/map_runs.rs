@@ -73,6 +73,10 @@ impl MapRuns {
         self.records.values()
     }
 
+    pub(crate) fn get(&self, number: u64) -> Option<&Record> {
+        self.records.get(&number)
+    }
+
     pub(crate) fn of_arn(&mut self, arn: &str) -> Option<&mut Record> {
         self.records.values_mut().find(|record| record.arn.as_ref() == arn)
     }

@@ -12,10 +12,12 @@ mod instance;
 mod load;
 mod map_runs;
 mod native;
+mod shelf;
 mod start;
 mod status;
 mod timers;
 mod tokens;
+mod workers;
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -209,6 +211,32 @@ impl Engine {
             }),
             Err(error) => {
                 let _ = answer.send(Err(error));
+            }
+        })?;
+        answered.await.unwrap_or_else(|_| Err(ApiError::internal()))
+    }
+
+    /// As [`Engine::ask`], after the store's tables have all that has happened to one execution, or to all.
+    pub(crate) async fn ask_stored<T: Send + 'static>(
+        &self,
+        arn: Option<&str>,
+        work: impl FnOnce(&mut Core) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let (answer, answered) = oneshot::channel();
+        let key = arn.map(status::name_key);
+        self.send(move |core| {
+            let only = key.map(|key| core.names.get(&key).copied());
+            // One that is not in memory is in the store.
+            let late = match only {
+                Some(None) => false,
+                Some(only) => core.bring_in(only),
+                None => core.bring_in(None),
+            };
+            let work = move |core: &mut Core| drop(answer.send(work(core)));
+            if late {
+                core.gathering.then(batch::After::Call(Box::new(work)));
+            } else {
+                work(core);
             }
         })?;
         answered.await.unwrap_or_else(|_| Err(ApiError::internal()))

@@ -9,7 +9,7 @@ use rusqlite::OptionalExtension;
 use super::batch::After;
 use super::core::Core;
 use super::instance::{Instance, Origin, Parent};
-use super::status::{About, Kept, Status, name_key};
+use super::status::{About, Kept, name_key};
 use crate::catalog::{EXPRESS, Target};
 use crate::error::ApiError;
 use crate::store::ExecutionId;
@@ -114,10 +114,11 @@ impl Core {
             version: target.version.clone(),
             alias: target.alias.clone(),
             parent,
+            items: child.as_ref().map(|child| child.items),
             trace_header,
             kept,
         });
-        let instance = Instance::new(id, Arc::clone(&origin), program);
+        let mut instance = Instance::new(id, Arc::clone(&origin), program);
         if target.express {
             if kept {
                 let body = String::from_utf8(instance.origin_bytes()).unwrap_or_default();
@@ -134,7 +135,7 @@ impl Core {
                 redrives: 0,
                 redriven: None,
             };
-            self.gathering.writes.push(Write::Execution(Box::new(ExecutionRow {
+            instance.row = Some(Box::new(ExecutionRow {
                 id,
                 name_key: key,
                 machine: target.machine,
@@ -142,7 +143,7 @@ impl Core {
                 name: Arc::clone(&origin.info.name),
                 started: now.0,
                 about: about.json(),
-            })));
+            }));
         }
         self.names.insert(key, id);
         self.hot.insert(id, Box::new(instance));
@@ -165,7 +166,7 @@ impl Core {
         if running && instance.origin.info.input.value() == input.value() {
             return Ok(Some(Started { id, arn: Arc::clone(arn), at: execution.started() }));
         }
-        if !running && instance.unflushed.is_empty() {
+        if !running {
             self.retire(id);
         }
         Err(exists())
@@ -201,6 +202,9 @@ impl Core {
         if running {
             self.deliver(id, EventKind::Stop { error, cause });
             return Ok(now);
+        }
+        if let Some(instance) = self.hot.get(&id).filter(|instance| instance.is_over()) {
+            return Ok(instance.latest);
         }
         let stopped: Option<i64> = self
             .reader
@@ -242,13 +246,7 @@ impl Core {
         let redrives = execution.redrive_count() + 1;
         if let Ok(mut about) = serde_json::from_str::<About>(&about) {
             (about.redrives, about.redriven) = (redrives, Some(now.0));
-            self.gathering.writes.push(Write::Outcome {
-                id,
-                status: Status::Running.code(),
-                stopped: None,
-                about: Some(about.json()),
-                outcome: None,
-            });
+            self.gathering.writes.push(Write::Redriven { id, about: about.json() });
         }
         self.deliver(id, EventKind::Redrive);
         Ok(now)
@@ -275,6 +273,11 @@ impl Core {
     pub(crate) fn retain(&mut self) {
         let now = self.now();
         if now < self.retention_due {
+            return;
+        }
+        if self.bring_in(None) {
+            // It looks at tables, which have everything after this batch.
+            self.gathering.urgent = true;
             return;
         }
         self.retention_due = Timestamp(now.0 + RETENTION_EVERY_MS);

@@ -150,6 +150,12 @@ impl Ended {
         }
     }
 
+    /// How an execution ended that was taken up from its log.
+    pub(crate) fn of_log(instance: &Instance) -> Option<Self> {
+        let outcome = instance.execution()?.outcome()?.clone();
+        Some(Self::new(instance, &outcome, instance.latest))
+    }
+
     pub(crate) fn outcome_json(&self) -> String {
         serde_json::to_string(&self.result).unwrap_or_default()
     }

@@ -3,9 +3,10 @@
 //! # What is where
 //!
 //! Everything that happens to a Standard execution is an event. Events of all executions go, as they happen, into
-//! **segments**, one per commit: appending is all that a step costs. When an execution ends, grows or rests, its own
-//! events move together into its **log**, and a **snapshot** is kept if it is not over; segments that nobody needs
-//! any more are dropped. So a segment is what a write-ahead log is to a database, and after a crash the segments that are
+//! **segments**, one per commit: appending is all that a step costs. When an execution grows or rests, its own events
+//! move together into its **log**, and a **snapshot** is kept. When it ends, its log goes into a **block** with those of
+//! others that ended about the same time, and only then its row is written: most executions are over before anybody could
+//! want to read it. Segments that nobody needs any more are dropped. So a segment is what a write-ahead log is to a database, and after a crash the segments that are
 //! left say what snapshots and logs do not yet.
 //!
 //! History is not stored. It follows from the definition and the log, because the interpreter is pure.

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use crate::error::EngineError;
 
 /// Each entry brings the database from the version of its index to the next. Entries are never changed, only added.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE catalog (
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -53,7 +54,15 @@ CREATE TABLE segment (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 -- Task tokens by SHA-256, of executions that rest or are over.
 CREATE TABLE token (hash BLOB PRIMARY KEY, execution INTEGER NOT NULL, task INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX token_by_execution ON token (execution);
-"];
+",
+    "
+-- Whole logs of executions that are over, many to a row: one entry in one table costs less than one for each, and logs of
+-- the same machine compress well together. The row goes with the last of its executions.
+CREATE TABLE block (id INTEGER PRIMARY KEY, executions INTEGER NOT NULL, body BLOB NOT NULL);
+
+ALTER TABLE execution ADD COLUMN block INTEGER;
+",
+];
 
 /// Opens the database for writing, makes it where there is none, and brings it to the present version.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection, EngineError> {
@@ -83,6 +92,25 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.execute_batch(
+            "INSERT INTO execution (id, name_key, machine, name, status, started, stopped, about)
+             VALUES (1, x'00', 1, 'e', 1, 5, 6, '{}');
+             INSERT INTO log (execution, first, body) VALUES (1, 0, x'00'); PRAGMA user_version = 1;",
+        )
+        .unwrap();
+        drop(old);
+        let new = open_writer(&path).unwrap();
+        let block: Option<u64> =
+            new.query_row("SELECT block FROM execution WHERE id = 1", [], |row| row.get(0)).unwrap();
+        assert_eq!(block, None, "its log is where it was");
+    }
 
     #[test]
     fn a_database_of_a_later_version_is_left_alone() {

@@ -1,16 +1,25 @@
-//! How events are written down: compact frames around the interpreter's own JSON, so that old logs stay readable.
+//! How events are written down: compact frames around the interpreter's own JSON, so that old logs stay readable. The
+//! events that nearly every log consists of have shorter forms, which begin with a byte that no JSON begins with.
 
 use std::cell::RefCell;
 
-use deputy_asl::{EventKind, Timestamp};
+use deputy_asl::{EventKind, Payload, TaskId, TimerId, Timestamp};
 
 use super::ExecutionId;
 
 /// Texts shorter than this are kept as they are; compressing them gains nothing.
 const WORTH_COMPRESSING: usize = 256;
+/// The same for what lives for moments only, where writing it costs less than compressing.
+const WORTH_COMPRESSING_FOR_NOW: usize = 32 * 1024;
 /// The first byte of a blob says how the rest is to be read.
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
+
+/// First bytes of the short forms.
+const TASK_SUCCEEDED: u8 = 1;
+const TASK_SUBMITTED: u8 = 2;
+const TASK_STARTED: u8 = 3;
+const TIMER_FIRED: u8 = 4;
 
 /// What cannot be read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,8 +37,7 @@ pub(crate) struct Entry {
 pub(crate) fn write_entry(log: &mut Vec<u8>, at: Timestamp, kind: &EventKind) {
     let start = log.len();
     write_number(log, at.0.unsigned_abs());
-    // Writing to memory fails only for maps with keys that are no texts, of which events have none.
-    let _ = serde_json::to_writer(&mut *log, kind);
+    write_kind(log, kind);
     let length = log.len() - start;
     let mut prefix = Vec::with_capacity(4);
     write_number(&mut prefix, length as u64);
@@ -38,13 +46,56 @@ pub(crate) fn write_entry(log: &mut Vec<u8>, at: Timestamp, kind: &EventKind) {
     log[start..].rotate_right(shift);
 }
 
+fn write_kind(log: &mut Vec<u8>, kind: &EventKind) {
+    let mut short = |tag, number| {
+        log.push(tag);
+        write_number(log, number);
+    };
+    match kind {
+        EventKind::TaskSucceeded { task, output } => {
+            short(TASK_SUCCEEDED, task.0);
+            output.write_text(log);
+        }
+        EventKind::TaskSubmitted { task, output } => {
+            short(TASK_SUBMITTED, task.0);
+            output.write_text(log);
+        }
+        EventKind::TaskStarted { task, worker: None } => short(TASK_STARTED, task.0),
+        EventKind::TimerFired { timer } => short(TIMER_FIRED, timer.0),
+        // Writing to memory fails only for maps with keys that are no texts, of which events have none.
+        other => drop(serde_json::to_writer(log, other)),
+    }
+}
+
+fn read_kind(entry: &[u8]) -> Result<EventKind, Damaged> {
+    let (tag, mut rest) = entry.split_first().ok_or(Damaged)?;
+    let rest = &mut rest;
+    let task = |rest: &mut &[u8]| read_number(rest).map(TaskId);
+    let kind = match *tag {
+        TASK_SUCCEEDED => {
+            return Ok(EventKind::TaskSucceeded { task: task(rest)?, output: read_text(rest)? });
+        }
+        TASK_SUBMITTED => {
+            return Ok(EventKind::TaskSubmitted { task: task(rest)?, output: read_text(rest)? });
+        }
+        TASK_STARTED => EventKind::TaskStarted { task: task(rest)?, worker: None },
+        TIMER_FIRED => EventKind::TimerFired { timer: TimerId(read_number(rest)?) },
+        _ => return serde_json::from_slice(entry).map_err(|_| Damaged),
+    };
+    if rest.is_empty() { Ok(kind) } else { Err(Damaged) }
+}
+
+fn read_text(text: &[u8]) -> Result<Payload, Damaged> {
+    std::str::from_utf8(text).ok().and_then(|text| Payload::parse(text).ok()).ok_or(Damaged)
+}
+
 /// Reads a log that [`write_entry`] wrote.
 pub(crate) fn read_entries(mut log: &[u8], mut each: impl FnMut(Entry)) -> Result<(), Damaged> {
     while !log.is_empty() {
         let mut entry = read_slice(&mut log)?;
         let at = read_number(&mut entry)?;
         let at = Timestamp(i64::try_from(at).map_err(|_| Damaged)?);
-        each(Entry { at, kind: serde_json::from_slice(entry).map_err(|_| Damaged)? });
+        each(Entry { at, kind: read_kind(entry)? });
     }
     Ok(())
 }
@@ -123,7 +174,16 @@ thread_local! {
 
 /// Packs a blob for the database.
 pub(crate) fn pack(plain: &[u8]) -> Vec<u8> {
-    if plain.len() >= WORTH_COMPRESSING
+    pack_from(WORTH_COMPRESSING, plain)
+}
+
+/// As [`pack`], for what is deleted soon.
+pub(crate) fn pack_for_now(plain: &[u8]) -> Vec<u8> {
+    pack_from(WORTH_COMPRESSING_FOR_NOW, plain)
+}
+
+fn pack_from(worth: usize, plain: &[u8]) -> Vec<u8> {
+    if plain.len() >= worth
         && let Some(mut packed) = COMPRESSOR.with_borrow_mut(|it| it.as_mut()?.compress(plain).ok())
         && packed.len() + 6 < plain.len()
     {
@@ -196,8 +256,15 @@ mod tests {
     #[test]
     fn a_log_is_read_back_as_it_was_written() {
         let output = Payload::parse(&format!("{{ \"text\": \"{}\" }}", "ü".repeat(300))).unwrap();
-        let kinds =
-            [EventKind::Start, EventKind::TaskSucceeded { task: TaskId(7), output }, EventKind::Continue];
+        let kinds = [
+            EventKind::Start,
+            EventKind::TaskStarted { task: TaskId(7), worker: None },
+            EventKind::TaskStarted { task: TaskId(7), worker: Some("w".into()) },
+            EventKind::TaskSubmitted { task: TaskId(7), output: output.clone() },
+            EventKind::TaskSucceeded { task: TaskId(300), output },
+            EventKind::TimerFired { timer: TimerId(1 << 40) },
+            EventKind::Continue,
+        ];
         let mut log = Vec::new();
         for (index, kind) in (0..).zip(&kinds) {
             write_entry(&mut log, Timestamp(1_700_000_000_000 + index), kind);
@@ -205,10 +272,21 @@ mod tests {
         let mut read = Vec::new();
         read_entries(&log, |entry| read.push(entry.kind)).unwrap();
         assert_eq!(read, kinds);
-        assert_eq!(count_entries(&log), Ok(3));
+        assert_eq!(count_entries(&log), Ok(kinds.len() as u64));
         assert_eq!(unpack(&pack(&log)).unwrap(), log);
-        assert_eq!(count_entries(skip_entries(&log, 2).unwrap()), Ok(1));
+        assert_eq!(count_entries(skip_entries(&log, kinds.len() as u64 - 1).unwrap()), Ok(1));
         assert_eq!(read_entries(&log[..log.len() - 1], |_| {}), Err(Damaged));
+    }
+
+    #[test]
+    fn an_entry_of_the_first_version_is_read() {
+        let kind = EventKind::TimerFired { timer: TimerId(3) };
+        let mut log = vec![0, 9];
+        log.extend(serde_json::to_vec(&kind).unwrap());
+        log[0] = u8::try_from(log.len() - 1).unwrap();
+        let mut read = Vec::new();
+        read_entries(&log, |entry| read.push(entry)).unwrap();
+        assert_eq!(read, [Entry { at: Timestamp(9), kind }]);
     }
 
     #[test]

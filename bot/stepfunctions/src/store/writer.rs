@@ -24,16 +24,14 @@ const FULL_DISK_PAUSE: Duration = Duration::from_millis(500);
 /// One change of the store.
 #[derive(Debug, Clone)]
 pub(crate) enum Write {
-    /// A new execution's row.
-    Execution(Box<ExecutionRow>),
-    /// What became of an execution; `None` where it runs again after a redrive.
-    Outcome {
-        id: ExecutionId,
-        status: u8,
-        stopped: Option<i64>,
-        about: Option<String>,
-        outcome: Option<String>,
-    },
+    /// A new execution's row, and its end if it is over.
+    Execution(Box<ExecutionRow>, Option<Box<EndRow>>),
+    /// The end of an execution whose row is there.
+    End { id: ExecutionId, end: Box<EndRow> },
+    /// An execution that was over runs again.
+    Redriven { id: ExecutionId, about: String },
+    /// The whole logs of so many executions, as runs.
+    Block { id: u64, executions: u64, body: Vec<u8> },
     /// Events of an execution move into its own log.
     Log { id: ExecutionId, first: u64, body: Vec<u8> },
     /// An execution's state, so that the events before need not be applied again.
@@ -64,6 +62,16 @@ pub(crate) struct ExecutionRow {
     pub(crate) name: Arc<str>,
     pub(crate) started: i64,
     pub(crate) about: String,
+}
+
+/// How an execution ended, as its row has it.
+#[derive(Debug, Clone)]
+pub(crate) struct EndRow {
+    pub(crate) status: u8,
+    pub(crate) stopped: i64,
+    pub(crate) outcome: String,
+    /// The block that its whole log is in.
+    pub(crate) block: Option<u64>,
 }
 
 /// What one transaction makes durable.
@@ -190,7 +198,7 @@ fn commit(connection: &Connection, batch: &Batch, disk: Option<&dyn Disk>, numbe
     let transaction = connection.unchecked_transaction()?;
     if let Some((id, body)) = &batch.segment {
         let mut insert = transaction.prepare_cached("INSERT INTO segment (id, body) VALUES (?, ?)")?;
-        insert.execute(params![id, segment::pack(body)])?;
+        insert.execute(params![id, segment::pack_for_now(body)])?;
     }
     for write in &batch.writes {
         apply(&transaction, write)?;
@@ -205,23 +213,40 @@ fn apply(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
         connection.prepare_cached(sql)?.execute(parameters).map(|_| ())
     };
     match write {
-        Write::Execution(row) => run(
-            "INSERT INTO execution (id, name_key, machine, map_run, name, status, started, about)
-             VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
-            &[
-                &row.id,
-                &row.name_key,
-                &row.machine,
-                &row.map_run,
-                &row.name.as_ref(),
-                &row.started,
-                &row.about,
-            ],
-        ),
-        Write::Outcome { id, status, stopped, about, outcome } => run(
-            "UPDATE execution SET status = ?, stopped = ?, about = coalesce(?, about), outcome = ?, wake = NULL, resume = 0
+        Write::Execution(row, end) => {
+            let end = end.as_deref();
+            run(
+                "INSERT INTO execution
+                 (id, name_key, machine, map_run, name, status, started, about, stopped, outcome, block)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                &[
+                    &row.id,
+                    &row.name_key,
+                    &row.machine,
+                    &row.map_run,
+                    &row.name.as_ref(),
+                    &end.map_or(0, |end| end.status),
+                    &row.started,
+                    &row.about,
+                    &end.map(|end| end.stopped),
+                    &end.map(|end| end.outcome.as_str()),
+                    &end.and_then(|end| end.block),
+                ],
+            )
+        }
+        Write::End { id, end } => run(
+            "UPDATE execution SET status = ?, stopped = ?, outcome = ?, block = coalesce(?, block), wake = NULL, resume = 0
              WHERE id = ?",
-            &[status, stopped, about, outcome, id],
+            &[&end.status, &end.stopped, &end.outcome, &end.block, id],
+        ),
+        Write::Redriven { id, about } => run(
+            "UPDATE execution SET status = 0, stopped = NULL, about = ?, outcome = NULL, wake = NULL, resume = 0
+             WHERE id = ?",
+            &[about, id],
+        ),
+        Write::Block { id, executions, body } => run(
+            "INSERT INTO block (id, executions, body) VALUES (?, ?, ?)",
+            &[id, executions, &segment::pack(body)],
         ),
         Write::Log { id, first, body } => run(
             "INSERT INTO log (execution, first, body) VALUES (?, ?, ?)",
@@ -257,6 +282,8 @@ fn apply(connection: &Connection, write: &Write) -> rusqlite::Result<()> {
 
 fn forget(connection: &Connection, id: ExecutionId) -> rusqlite::Result<()> {
     for sql in [
+        "UPDATE block SET executions = executions - 1 WHERE id = (SELECT block FROM execution WHERE id = ?)",
+        "DELETE FROM block WHERE executions = 0 AND id = (SELECT block FROM execution WHERE id = ?)",
         "DELETE FROM token WHERE execution = ?",
         "DELETE FROM log WHERE execution = ?",
         "DELETE FROM snapshot WHERE execution = ?",
