@@ -31,6 +31,8 @@ pub struct Config {
     pub executions_in_memory: usize,
     /// Watches, or fails, the writer's commits. For tests.
     pub disk: Option<Arc<dyn Disk>>,
+    /// What moves executions. For tests of what happens when it panics.
+    pub(crate) interpreter: crate::engine::Interpreter,
 }
 
 impl Config {
@@ -46,6 +48,7 @@ impl Config {
             tasks_at_once_of: Vec::new(),
             executions_in_memory: 10_000,
             disk: None,
+            interpreter: deputy_asl::step,
         }
     }
 }

@@ -19,6 +19,9 @@ use serde_json::{Value, json};
 
 const ROLE: &str = "in a process of its own";
 
+/// The machines that are killed, by name.
+const MACHINES: [&str; 2] = ["tasks", "nested"];
+
 /// Parallel, Map, Retry, Wait, a callback, and one function after the other.
 fn definition() -> Value {
     let call = |name: &str, rest: Value| {
@@ -43,6 +46,32 @@ fn definition() -> Value {
         "Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "ResultPath": "$.asked",
             "Parameters": {"FunctionName": "ask", "Payload": {"token.$": "$$.Task.Token"}}, "Next": "Last"},
         "Last": call("echo", json!({"ResultPath": null, "End": true})),
+    }})
+}
+
+/// Executions of other machines, waited for and not, a distributed Map, and an error that is caught.
+fn nesting() -> Value {
+    let start = |resource: &str, name: &str, next: &str| {
+        let machine = format!("arn:aws:states:us-east-1:000000000000:stateMachine:{name}");
+        json!({"Type": "Task", "Resource": format!("arn:aws:states:::states:{resource}"), "Next": next,
+            "Parameters": {"StateMachineArn": machine, "Input": {"from": "e"}},
+            "ResultPath": format!("$.{name}")})
+    };
+    let mut loose = start("startExecution", "quick", "Awaited");
+    loose["ResultSelector"] = json!({"arn.$": "$.ExecutionArn"});
+    let mut awaited = start("startExecution.sync:2", "slow", "Spread");
+    awaited["ResultSelector"] = json!({"output.$": "$.Output", "status.$": "$.Status"});
+    let function = |name: &str| format!("arn:aws:lambda:us-east-1:000000000000:function:{name}");
+    json!({"StartAt": "Pause", "States": {
+        "Pause": {"Type": "Wait", "Seconds": 1, "Next": "Loose"},
+        "Loose": loose,
+        "Awaited": awaited,
+        "Spread": {"Type": "Map", "ItemsPath": "$.items", "ResultPath": "$.spread", "MaxConcurrency": 2, "Next": "Caught",
+            "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "Item",
+                "States": {"Item": {"Type": "Task", "Resource": function("echo"), "End": true}}}},
+        "Caught": {"Type": "Task", "Resource": function("flaky"), "ResultPath": "$.flaky", "Next": "Last",
+            "Catch": [{"ErrorEquals": ["Hiccup"], "ResultPath": "$.error", "Next": "Last"}]},
+        "Last": {"Type": "Task", "Resource": function("echo"), "ResultPath": "$.last", "End": true},
     }})
 }
 
@@ -110,9 +139,18 @@ fn one_life() {
         config.registry = Registry::new().with(functions(&folder));
         config.disk = Some(Arc::new(StopAt { boundary, passed: AtomicU64::new(0) }));
         let engine = Engine::open(config).unwrap();
-        let create =
-            json!({"name": "m", "definition": definition().to_string(), "roleArn": "arn:aws:iam::1:role/r"});
-        let machine = engine.request("CreateStateMachine", &create).await.unwrap()["stateMachineArn"].clone();
+        let single = |state: Value| json!({"StartAt": "S", "States": {"S": state}});
+        let others = [
+            ("quick", single(json!({"Type": "Pass", "End": true}))),
+            ("slow", single(json!({"Type": "Wait", "Seconds": 1, "End": true}))),
+        ];
+        let nested = std::env::var("SFN_MACHINE").is_ok_and(|name| name == "nested");
+        let mut machine = Value::Null;
+        for (name, definition) in others.into_iter().chain([("m", if nested { nesting() } else { definition() })]) {
+            let create =
+                json!({"name": name, "definition": definition.to_string(), "roleArn": "arn:aws:iam::1:role/r"});
+            machine = engine.request("CreateStateMachine", &create).await.unwrap()["stateMachineArn"].clone();
+        }
         let start = json!({"stateMachineArn": machine, "name": "e", "input": "{\"items\":[1,2,3]}"});
         let arn = "arn:aws:states:us-east-1:000000000000:execution:m:e";
         if let Err(error) = engine.request("StartExecution", &start).await {
@@ -145,14 +183,18 @@ fn one_life() {
             .await
             .unwrap();
         println!("ENDED {}", json!({"ended": ended, "history": history}));
+        if std::env::var("SFN_LINGER").is_ok() {
+            // What was said must hold although nothing is put in order any more.
+            std::future::pending::<()>().await;
+        }
         engine.close().await;
     });
 }
 
-fn spawn(folder: &Path, stop_at: Option<u64>) -> Child {
+fn spawn(folder: &Path, machine: &str, stop_at: Option<u64>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["one_life", "--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    command.env("SFN_FOLDER", folder).stdout(Stdio::piped());
+    command.env("SFN_FOLDER", folder).env("SFN_MACHINE", machine).stdout(Stdio::piped());
     if let Some(boundary) = stop_at {
         command.env("SFN_STOP_AT", boundary.to_string());
     }
@@ -210,8 +252,14 @@ fn distinct_calls(folder: &Path) -> usize {
 
 #[test]
 fn killed_at_any_boundary_it_goes_on_as_if_nothing_had_happened() {
+    for machine in MACHINES {
+        killed_everywhere(machine);
+    }
+}
+
+fn killed_everywhere(machine: &str) {
     let whole = tempfile::tempdir().unwrap();
-    let expected = essence(&hear_out(spawn(whole.path(), None)));
+    let expected = essence(&hear_out(spawn(whole.path(), machine, None)));
     let calls = distinct_calls(whole.path());
     assert_eq!(calls, lines(&whole.path().join("calls")).len(), "without a crash nothing is repeated");
 
@@ -223,7 +271,7 @@ fn killed_at_any_boundary_it_goes_on_as_if_nothing_had_happened() {
                 loop {
                     let boundary = next.fetch_add(1, Ordering::SeqCst);
                     let folder = tempfile::tempdir().unwrap();
-                    let mut child = spawn(folder.path(), Some(boundary));
+                    let mut child = spawn(folder.path(), machine, Some(boundary));
                     let (said, _output) = hear(&mut child);
                     child.kill().unwrap();
                     child.wait().unwrap();
@@ -232,9 +280,13 @@ fn killed_at_any_boundary_it_goes_on_as_if_nothing_had_happened() {
                         return;
                     }
                     killed.fetch_add(1, Ordering::SeqCst);
-                    let actual = essence(&hear_out(spawn(folder.path(), None)));
-                    assert_eq!(actual, expected, "killed at boundary {boundary}");
-                    assert_eq!(distinct_calls(folder.path()), calls, "killed at boundary {boundary}");
+                    let actual = essence(&hear_out(spawn(folder.path(), machine, None)));
+                    assert_eq!(actual, expected, "{machine}: killed at boundary {boundary}");
+                    assert_eq!(
+                        distinct_calls(folder.path()),
+                        calls,
+                        "{machine}: killed at boundary {boundary}"
+                    );
                 }
             });
         }
@@ -242,8 +294,44 @@ fn killed_at_any_boundary_it_goes_on_as_if_nothing_had_happened() {
     assert!(killed.load(Ordering::SeqCst) > 20, "there were boundaries to be killed at");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_was_told_survives_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["one_life", "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("SFN_FOLDER", folder.path())
+        .env("SFN_MACHINE", "nested")
+        .env("SFN_LINGER", "1")
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = child.unwrap();
+    let (said, _output) = hear(&mut child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said: Value = serde_json::from_str(said.strip_prefix("ENDED ").unwrap()).unwrap();
+
+    let engine = open(&folder.path().join("data"), None);
+    let arn = json!({"executionArn": "arn:aws:states:us-east-1:000000000000:execution:m:e"});
+    assert_eq!(engine.request("DescribeExecution", &arn).await.unwrap(), said["ended"]);
+    let mut history = arn.clone();
+    history["maxResults"] = 1000.into();
+    assert_eq!(engine.request("GetExecutionHistory", &history).await.unwrap(), said["history"]);
+    for (machine, count) in [("m", 1), ("quick", 1), ("slow", 1)] {
+        let request = json!({"stateMachineArn": format!("arn:aws:states:us-east-1:000000000000:stateMachine:{machine}")});
+        let listed = engine.request("ListExecutions", &request).await.unwrap();
+        let listed = listed["executions"].as_array().unwrap().clone();
+        assert_eq!(listed.len(), count, "{machine}: {listed:?}");
+        assert!(listed.iter().all(|execution| execution["status"] == "SUCCEEDED"));
+    }
+    let start =
+        json!({"stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:m", "name": "e"});
+    assert_eq!(engine.request("StartExecution", &start).await.unwrap_err().code, "ExecutionAlreadyExists");
+    engine.close().await;
+}
+
 /// Fails commits as told.
 struct Failing {
+    boundary: Boundary,
     from: u64,
     until: AtomicU64,
     fault: DiskFault,
@@ -251,7 +339,7 @@ struct Failing {
 
 impl Disk for Failing {
     fn at(&self, boundary: Boundary, commit: u64) -> Result<(), DiskFault> {
-        if boundary != Boundary::BeforeCommit || commit < self.from {
+        if boundary != self.boundary || commit < self.from {
             return Ok(());
         }
         let left = self.until.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -270,28 +358,74 @@ fn pass() -> Value {
     json!({"name": "m", "definition": definition.to_string(), "roleArn": "arn:aws:iam::1:role/r"})
 }
 
+/// A machine of three tasks, and the functions that count.
+fn counted(folder: &Path) -> (Value, Registry) {
+    let calls = folder.join("calls");
+    let count = Functions::new().with("count", move |_, call| {
+        append(&calls, &call.idempotency_key());
+        async { Ok(json!(1).into()) }
+    });
+    let task = |next: &str| json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:count", "Next": next});
+    let definition = json!({"StartAt": "A", "States": {
+        "A": task("B"), "B": task("C"), "C": task("D"), "D": {"Type": "Succeed"}}});
+    let create =
+        json!({"name": "m", "definition": definition.to_string(), "roleArn": "arn:aws:iam::1:role/r"});
+    (create, Registry::new().with(count))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_an_io_error_it_stops_and_a_new_process_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let disk = Failing { from: 2, until: AtomicU64::new(u64::MAX), fault: DiskFault::Broken };
-    let engine = open(folder.path(), Some(Arc::new(disk)));
-    let machine = engine.request("CreateStateMachine", &pass()).await.unwrap()["stateMachineArn"].clone();
-    let start = json!({"stateMachineArn": machine, "name": "e"});
-    assert_eq!(engine.request("StartExecution", &start).await.unwrap_err().status, 500);
-    engine.failed().await;
-    assert_eq!(engine.request("ListStateMachines", &json!({})).await.unwrap_err().status, 500);
-    drop(engine);
+    let boundaries = [Boundary::BeforeWrite, Boundary::BeforeCommit, Boundary::AfterCommit];
+    // An error at a commit's end is that of an `fsync`: the pages may be on the disk or not.
+    for (boundary, from) in
+        boundaries.into_iter().flat_map(|boundary| (2..6).map(move |from| (boundary, from)))
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (create, registry) = counted(folder.path());
+        let open = |disk: Option<Arc<dyn Disk>>| {
+            let mut config = Config::new(folder.path());
+            config.registry = registry.clone();
+            config.disk = disk;
+            Engine::open(config).unwrap()
+        };
+        let disk = Failing { boundary, from, until: AtomicU64::new(u64::MAX), fault: DiskFault::Broken };
+        let engine = open(Some(Arc::new(disk)));
+        let machine = engine.request("CreateStateMachine", &create).await.unwrap()["stateMachineArn"].clone();
+        let start = json!({"stateMachineArn": machine, "name": "e"});
+        let run = engine.run(&start).await;
+        assert_eq!(run.unwrap_err().status, 500, "{boundary:?} {from}");
+        engine.failed().await;
+        assert_eq!(engine.request("ListStateMachines", &json!({})).await.unwrap_err().status, 500);
+        // Commit 2 starts the execution and each later one lets the next task out, if none only says that a slow one began.
+        // None leaves with the commit that failed.
+        let calls = lines(&folder.path().join("calls"));
+        assert!(calls.len() as u64 <= from - 2, "{boundary:?} {from}: {calls:?}");
+        drop(engine);
 
-    let engine = open(folder.path(), None);
-    // What was not acknowledged did not happen.
-    assert_eq!(engine.run(&start).await.unwrap()["status"], "SUCCEEDED");
-    engine.close().await;
+        let engine = open(None);
+        let ended = match engine.run(&start).await {
+            Ok(ended) => ended,
+            // The start was acknowledged, or its commit failed after it was whole; then it may be over by now.
+            Err(error) => {
+                assert_eq!(error.code, "ExecutionAlreadyExists");
+                engine.wait("arn:aws:states:us-east-1:000000000000:execution:m:e").await.unwrap()
+            }
+        };
+        assert_eq!(ended["status"], "SUCCEEDED");
+        assert_eq!(distinct_calls(folder.path()), 3, "{boundary:?} {from}");
+        engine.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_only_delays() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Failing { from: 2, until: AtomicU64::new(2), fault: DiskFault::Full };
+    let disk = Failing {
+        boundary: Boundary::BeforeCommit,
+        from: 2,
+        until: AtomicU64::new(2),
+        fault: DiskFault::Full,
+    };
     let engine = open(folder.path(), Some(Arc::new(disk)));
     let machine = engine.request("CreateStateMachine", &pass()).await.unwrap()["stateMachineArn"].clone();
     let ended = engine.run(&json!({"stateMachineArn": machine, "name": "e"})).await.unwrap();

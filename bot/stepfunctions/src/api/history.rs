@@ -21,7 +21,7 @@ pub(super) async fn get(engine: &Engine, params: Params<'_>) -> Result<Value, Ap
     let readers = Arc::clone(engine.readers());
     // Only what is durable is shown: the tail in memory up to where segments hold it.
     let (id, origin, program, tail_from, tail) = engine
-        .ask(move |core| {
+        .ask_stored(Some(&arn.clone()), move |core| {
             let id = core.find_arn(&arn)?;
             let instance = core.load(id).ok_or_else(|| ApiError::no_execution(&arn))?;
             let (origin, program) = (Arc::clone(&instance.origin), Arc::clone(&instance.program));

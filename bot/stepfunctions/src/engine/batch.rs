@@ -14,7 +14,9 @@ pub(crate) enum After {
     Dispatch { id: ExecutionId, machine: u64, request: Arc<TaskRequest> },
     /// Somebody is answered, or something else is started.
     Call(Box<dyn FnOnce(&mut Core) + Send>),
-    /// A finished execution leaves memory.
+    /// What was moved of an execution into tables is there.
+    Settled(ExecutionId),
+    /// The same, of a finished execution, which leaves memory.
     Retire(ExecutionId),
     /// A resting execution leaves memory, unless it has had events since.
     Evict { id: ExecutionId, events: u64 },

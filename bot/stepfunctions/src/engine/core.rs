@@ -396,6 +396,7 @@ impl Core {
         match after {
             After::Dispatch { id, machine, request } => self.dispatch(id, machine, request),
             After::Call(call) => call(self),
+            After::Settled(id) => self.has_settled(id),
             After::Retire(id) => self.has_left(id),
             After::Evict { id, events } => self.evict(id, events),
         }

@@ -34,16 +34,12 @@ impl Core {
             self.hot.insert(id, instance);
             return;
         }
-        let actions = match instance.apply(now, kind) {
-            Some(actions) => actions,
-            None => match self.restore(&mut instance, now) {
-                Some(actions) => actions,
-                // Out of memory it would be out of the segments, too, before long.
-                None => {
-                    self.hot.insert(id, instance);
-                    return;
-                }
-            },
+        instance.interpreter = self.config.interpreter;
+        let applied = instance.apply(now, kind).or_else(|| self.restore(&mut instance, now));
+        let Some(actions) = applied else {
+            // Out of memory it would be out of the segments, too, before long.
+            self.hot.insert(id, instance);
+            return;
         };
         self.uses += 1;
         instance.touched = self.uses;
@@ -243,5 +239,84 @@ impl Core {
                 }
             })));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deputy_asl::{Event, Execution, Program, Step};
+    use serde_json::json;
+
+    use super::*;
+    use crate::tasks::functions::Functions;
+    use crate::{Config, Engine, Registry};
+
+    /// Panics when a task answers `"boom"`.
+    fn fragile(program: &Program, execution: Execution, event: &Event) -> Step {
+        if let EventKind::TaskSucceeded { output, .. } = &event.kind {
+            assert_ne!(output.value(), "boom", "a bug of the interpreter's");
+        }
+        deputy_asl::step(program, execution, event)
+    }
+
+    #[tokio::test]
+    async fn when_the_interpreter_panics_one_execution_fails_and_the_engine_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            let echo = Functions::new().with("echo", |payload, _| async move { Ok(payload) });
+            let mut config = Config::new(folder.path());
+            config.registry = Registry::new().with(echo);
+            config.interpreter = fragile;
+            Engine::open(config).unwrap()
+        };
+        let engine = open();
+        let task = |next: &str| {
+            json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:echo", "Next": next,
+                   "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]})
+        };
+        let definition = json!({"StartAt": "A", "States": {"A": task("B"), "B": task("Done"), "Done": {"Type": "Succeed"}}});
+        for kind in ["STANDARD", "EXPRESS"] {
+            let create = json!({"name": kind, "type": kind, "definition": definition.to_string(),
+                                "roleArn": "arn:aws:iam::000000000000:role/r"});
+            let machine = engine.request("CreateStateMachine", &create).await.unwrap();
+            let machine = machine["stateMachineArn"].clone();
+            for (input, status) in [("\"boom\"", "FAILED"), ("1", "SUCCEEDED")] {
+                let start = json!({"stateMachineArn": machine, "input": input});
+                let ended = match kind {
+                    "STANDARD" => engine.run(&start).await.unwrap(),
+                    _ => engine.request("StartSyncExecution", &start).await.unwrap(),
+                };
+                assert_eq!(ended["status"], status, "{ended}");
+                if status == "FAILED" {
+                    assert_eq!(
+                        (&ended["error"], &ended["cause"]),
+                        (&json!("States.Runtime"), &json!(PANICKED))
+                    );
+                }
+            }
+        }
+        engine.close().await;
+        drop(engine);
+        // The log has no event that nobody can apply.
+        let engine = open();
+        let listed =
+            json!({"stateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:STANDARD"});
+        let listed = engine.request("ListExecutions", &listed).await.unwrap();
+        for execution in listed["executions"].as_array().unwrap() {
+            let request = json!({"executionArn": execution["executionArn"]});
+            let history = engine.request("GetExecutionHistory", &request).await.unwrap();
+            let last = history["events"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!(
+                last["type"],
+                format!(
+                    "Execution{}",
+                    match execution["status"].as_str() {
+                        Some("FAILED") => "Failed",
+                        _ => "Succeeded",
+                    }
+                )
+            );
+        }
+        engine.close().await;
     }
 }

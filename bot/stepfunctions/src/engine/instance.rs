@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use deputy_asl::{
     Effect, Event, EventKind, Execution, ExecutionInfo, ExecutionType, HistoryEvent, MapRunId, MapRunRequest,
-    Outcome, Program, Seed, Status, TaskId, TaskRequest, TimerId, Timestamp, WorkflowId, step,
+    Outcome, Program, Seed, Status, Step, TaskId, TaskRequest, TimerId, Timestamp, WorkflowId, step,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -94,12 +94,16 @@ pub(crate) enum Action {
     Complete(Outcome),
 }
 
+/// The interpreter: [`step`], but for tests of what happens when it panics.
+pub(crate) type Interpreter = fn(&Program, Execution, &Event) -> Step;
+
 /// One execution in memory.
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) id: ExecutionId,
     pub(crate) origin: Arc<Origin>,
     pub(crate) program: Arc<Program>,
+    pub(crate) interpreter: Interpreter,
     /// Only absent while a step runs, and for good if the step panicked.
     execution: Option<Execution>,
     /// How many events have been applied.
@@ -130,7 +134,7 @@ pub(crate) struct Instance {
     pub(crate) row: Option<Box<ExecutionRow>>,
     /// Its end, as long as the store does not know it.
     pub(crate) ended: Option<Box<Ended>>,
-    /// Whether the batch under way has all that was missing, so that it is about to leave memory.
+    /// Whether what was in memory is on its way into tables, where nobody finds it before the commit.
     pub(crate) leaving: bool,
     /// When its last event was.
     pub(crate) latest: Timestamp,
@@ -153,6 +157,7 @@ impl Instance {
             id,
             origin,
             program,
+            interpreter: step,
             execution: Some(execution),
             events: 0,
             tasks: BTreeMap::new(),
@@ -240,7 +245,7 @@ impl Instance {
         let execution = self.execution.take()?;
         let event = Event { at, seed: self.origin.seed(self.events), kind };
         let program = Arc::clone(&self.program);
-        let step = catch_unwind(AssertUnwindSafe(|| step(&program, execution, &event))).ok()?;
+        let step = catch_unwind(AssertUnwindSafe(|| (self.interpreter)(&program, execution, &event))).ok()?;
         self.execution = Some(step.execution);
         self.events += 1;
         self.latest = at;

@@ -93,6 +93,8 @@ impl Core {
             }
             instance.tokens.clear();
             instance.has_snapshot = true;
+            instance.leaving = true;
+            self.gathering.after.push(After::Settled(id));
             self.gathering.writes.push(Write::Snapshot {
                 id,
                 events: instance.events,
@@ -167,12 +169,17 @@ impl Core {
         }
     }
 
-    /// The store has all of it.
-    pub(crate) fn has_left(&mut self, id: ExecutionId) {
+    /// What was moved into tables is there.
+    pub(crate) fn has_settled(&mut self, id: ExecutionId) {
         if let Some(instance) = self.hot.get_mut(&id) {
             instance.leaving = false;
-            self.retire(id);
         }
+    }
+
+    /// The store has all of it.
+    pub(crate) fn has_left(&mut self, id: ExecutionId) {
+        self.has_settled(id);
+        self.retire(id);
     }
 
     /// Out of memory, if the store has all of it.

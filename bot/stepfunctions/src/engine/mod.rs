@@ -28,7 +28,7 @@ use tokio::sync::{oneshot, watch};
 
 pub(crate) use self::activities::Poll;
 use self::core::{Core, Message, Parts};
-pub(crate) use self::instance::{Origin, Parent};
+pub(crate) use self::instance::{Interpreter, Origin, Parent};
 pub(crate) use self::load::{history, read_log};
 pub(crate) use self::map_runs::{Counts, Record, item_counts};
 pub(crate) use self::start::{Start, random_bytes, random_uuid};

@@ -11,6 +11,9 @@ use super::{Engine, WeakEngine};
 use crate::error::ApiError;
 use crate::tasks::{TaskCall, TaskError, TaskResult};
 
+/// AWS's code for a name that is taken.
+const EXISTS: &str = "ExecutionAlreadyExists";
+
 /// Does a task of the engine's own.
 pub(crate) async fn run(engine: WeakEngine, call: TaskCall) -> Answered {
     let Some(engine) = engine.upgrade() else { return Answered::Elsewhere };
@@ -44,18 +47,17 @@ async fn start_execution(
     output_as_json: bool,
 ) -> TaskResult {
     let mut request = lower(call.input().value());
-    if let Some(members) = request.as_object_mut() {
-        // Derived, so that a repetition after a crash finds the execution that it started before.
-        members.entry("name").or_insert_with(|| derived_name(call).into());
-    }
+    let derived = name_it(&mut request, call);
     let parent = (pattern == Pattern::Sync).then(|| Parent::Task {
         execution: call.id,
         task: call.request.task,
         output_as_json,
     });
-    let started = crate::api::start_execution(engine, &request, parent)
-        .await
-        .map_err(|error| failed("StepFunctions", "AWSStepFunctions", &error))?;
+    let started = match crate::api::start_execution(engine, &request, parent).await {
+        Err(error) if derived && error.code == EXISTS => started_before(engine, &request, call).await,
+        result => result,
+    };
+    let started = started.map_err(|error| failed("StepFunctions", "AWSStepFunctions", &error))?;
     let answer = upper(&started, true);
     Ok(Payload::from(envelope(answer)))
 }
@@ -67,12 +69,11 @@ async fn sdk(engine: &Engine, action: &str, call: &TaskCall) -> TaskResult {
         first.make_ascii_uppercase();
     }
     let mut request = lower(call.input().value());
-    if operation == "StartExecution"
-        && let Some(members) = request.as_object_mut()
-    {
-        members.entry("name").or_insert_with(|| derived_name(call).into());
-    }
-    let answer = Box::pin(crate::api::call(engine, &operation, &request)).await;
+    let derived = operation == "StartExecution" && name_it(&mut request, call);
+    let answer = match Box::pin(crate::api::call(engine, &operation, &request)).await {
+        Err(error) if derived && error.code == EXISTS => started_before(engine, &request, call).await,
+        answer => answer,
+    };
     answer.map(|answer| Payload::from(upper(&answer, false))).map_err(|error| {
         let mut name = error.code.to_owned();
         if !name.ends_with("Exception") {
@@ -86,6 +87,25 @@ async fn sdk(engine: &Engine, action: &str, call: &TaskCall) -> TaskResult {
         );
         TaskError::new(&format!("Sfn.{name}"), cause)
     })
+}
+
+/// Gives the execution to start a name, if the request has none. The name is derived, so that a repetition after a crash
+/// finds the execution that it started before. Says whether it was needed.
+fn name_it(request: &mut Value, call: &TaskCall) -> bool {
+    let Some(members) = request.as_object_mut() else { return false };
+    let derived = !members.contains_key("name");
+    members.entry("name").or_insert_with(|| derived_name(call).into());
+    derived
+}
+
+/// The answer to a request that was carried out before a crash. What it started is over already: nobody else has that name.
+async fn started_before(engine: &Engine, request: &Value, call: &TaskCall) -> Result<Value, ApiError> {
+    let machine = request.get("stateMachineArn").and_then(Value::as_str).unwrap_or_default();
+    let name = derived_name(call);
+    let arn = format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1));
+    let described =
+        Box::pin(crate::api::call(engine, "DescribeExecution", &json!({"executionArn": arn}))).await?;
+    Ok(json!({"executionArn": arn, "startDate": described["startDate"]}))
 }
 
 fn derived_name(call: &TaskCall) -> String {

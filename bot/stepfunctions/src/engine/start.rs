@@ -148,7 +148,15 @@ impl Core {
         self.names.insert(key, id);
         self.hot.insert(id, Box::new(instance));
         self.deliver(id, EventKind::Start);
-        Ok(Started { id, arn, at: now })
+        // Its first event has the last word on when it began, also after a restart.
+        let mut at = now;
+        if let Some(instance) = self.hot.get_mut(&id) {
+            at = instance.execution().map_or(now, deputy_asl::Execution::started);
+            if let Some(row) = &mut instance.row {
+                row.started = at.0;
+            }
+        }
+        Ok(Started { id, arn, at })
     }
 
     /// AWS's idempotency: the same name and input while it runs is the same execution; anything else is refused.
