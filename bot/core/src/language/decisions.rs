@@ -41,6 +41,9 @@ fn a_line_of_the_rendered_text_is_a_command() {
         ("- [ ] todo\n  @deputy ping", &["ping"]),
         ("@deputy ping ![a](b) c", &["ping ![a](b) c"]),
         ("\u{a0}@deputy ping", &["ping"]),
+        ("\u{feff}@deputy ping", &["ping"]),
+        ("Hello\n\u{2067}@deputy\u{200b}: ping", &["ping"]),
+        ("\u{200b} **\u{200b}@deputy ping**", &["ping"]),
     ] {
         assert_eq!(read(body), commands, "{body:?}");
     }

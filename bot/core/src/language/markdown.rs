@@ -11,7 +11,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use super::bounds::bounded;
 use super::html::{self, OpenElements};
 use super::mention::Mention;
-use super::words::Code;
+use super::words::{Code, is_invisible};
 
 /// A rendered line that begins with the mention.
 #[derive(Debug, PartialEq, Eq)]
@@ -203,7 +203,8 @@ impl Walk<'_> {
             State::Command(line) => line.end = line.end.max(range.end),
             State::Fresh => {
                 let source = &self.body[range.clone()];
-                let start = range.start + (source.len() - source.trim_start().len());
+                let seen = source.trim_start_matches(|char: char| char.is_whitespace() || is_invisible(char));
+                let start = range.end - seen.len();
                 if start == range.end {
                     return;
                 }

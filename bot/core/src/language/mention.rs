@@ -1,5 +1,7 @@
 //! The word that turns a line into a command: `@deputy` or `/deputy`, under whatever name the App has.
 
+use super::words::is_invisible;
+
 /// How people address the bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
@@ -47,11 +49,13 @@ impl Mention {
     /// Where the rest of the line begins, if its first word is the mention.
     ///
     /// What may follow directly: white space, one `:` or `,`, and the `[bot]` that GitHub shows behind an App's name.
+    /// Characters that nobody sees, before or behind those, make no other word of it.
     pub(super) fn strip(&self, line: &str) -> Option<usize> {
         if !self.begins(line) {
             return None;
         }
-        let mut end = 1 + self.name.len();
+        let unseen = |end: usize| line.len() - line[end..].trim_start_matches(is_invisible).len();
+        let mut end = unseen(1 + self.name.len());
         let rest = &line.as_bytes()[end..];
         if rest.get(..5).is_some_and(|suffix| suffix.eq_ignore_ascii_case(b"[bot]")) {
             end += 5;
@@ -59,6 +63,7 @@ impl Mention {
         if line[end..].starts_with([':', ',']) {
             end += 1;
         }
+        end = unseen(end);
         let rest = &line[end..];
         (rest.is_empty() || rest.starts_with(char::is_whitespace)).then_some(end)
     }
@@ -85,6 +90,11 @@ mod tests {
             ("@deputy[bot] ping", Some(" ping")),
             ("@Deputy[Bot]: ping", Some(" ping")),
             ("@deputy\u{a0}ping", Some("\u{a0}ping")),
+            ("@deputy\u{200b} ping", Some(" ping")),
+            ("@deputy\u{200f}:\u{200f} ping", Some(" ping")),
+            ("@deputy\u{feff}", Some("")),
+            ("@deputy\u{200b}ping", None),
+            ("@dep\u{200b}uty ping", None),
             ("@deputy-bot ping", None),
             ("@deputyx", None),
             ("@deputy_", None),

@@ -27,6 +27,7 @@
 //! | `\@deputy`, `&#64;deputy` | no | somebody took care that it is not the mention |
 //! | `@deputy-bot`, `@deputyx`, `@deputy/team`, `@deputy's`, `@deputy.` | no | another name, or a sentence about us |
 //! | `@Deputy`, `@deputy:`, `@deputy,`, `@deputy[bot]` | yes | logins ignore case; people write to somebody like that; the login GitHub shows |
+//! | zero-width characters and direction marks around the mention | yes | nobody sees them; they come along with what people paste |
 //!
 //! # What the words are
 //!
@@ -39,6 +40,7 @@
 //! | `` "use `x` here" `` | as typed, backticks included | within quotes it is somebody's prose |
 //! | `ping <!-- note -->` | `ping` | comments never count |
 //! | `**@deputy ping**` | `ping` | emphasis that encloses the mention is not part of the words |
+//! | zero-width characters and direction marks at a word's ends | nothing | unless quoted; within a word they belong to it |
 //! | a line break inside a code span, a link's target or a tag | white space | it does not end the rendered line |
 //!
 //! Then as in a shell, without variables, globs and comments (`#12` is a word): `'…'` is literal, `"…"` lets a

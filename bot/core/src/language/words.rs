@@ -26,10 +26,28 @@ enum Quote {
     CurlySingle,
 }
 
+/// Whether a character shows nothing and separates nothing: zero-width spaces and joiners, byte order marks, and the
+/// marks that steer the direction of writing. They come along with what people paste.
+pub(super) fn is_invisible(char: char) -> bool {
+    matches!(
+        char,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{206f}'
+            | '\u{feff}'
+    )
+}
+
 /// Splits a line's text into words. `codes` are its code spans from `from` on, in order.
 pub(super) fn split(text: &str, from: usize, codes: &[Code]) -> Result<Vec<String>, Misquoted> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
+    // Invisible characters behind a word's last visible one. They belong to it only if another one follows.
+    let mut unseen = String::new();
     let mut open: Option<(Quote, Misquoted)> = None;
     let mut codes = codes.iter().peekable();
     let mut at = from;
@@ -38,7 +56,9 @@ pub(super) fn split(text: &str, from: usize, codes: &[Code]) -> Result<Vec<Strin
         if let Some(code) = codes.next_if(|code| code.range.start == at) {
             // Within quotes a person writes prose, whose backticks are meant to stay.
             let shown = if open.is_some() { &text[code.range.clone()] } else { &code.content };
-            word.get_or_insert_default().push_str(shown);
+            let word = word.get_or_insert_default();
+            word.push_str(&std::mem::take(&mut unseen));
+            word.push_str(shown);
             at = code.range.end;
             continue;
         }
@@ -67,6 +87,21 @@ pub(super) fn split(text: &str, from: usize, codes: &[Code]) -> Result<Vec<Strin
             continue;
         }
 
+        if is_invisible(char) {
+            if word.is_some() {
+                unseen.push(char);
+            }
+            continue;
+        }
+        if char.is_whitespace() {
+            unseen.clear();
+            words.extend(word.take());
+            continue;
+        }
+        if let Some(word) = &mut word {
+            word.push_str(&std::mem::take(&mut unseen));
+        }
+
         let quote = match char {
             '"' => Some(Quote::Straight),
             '“' | '”' | '„' => Some(Quote::Curly),
@@ -82,8 +117,6 @@ pub(super) fn split(text: &str, from: usize, codes: &[Code]) -> Result<Vec<Strin
             }
             open = Some((quote, misquoted));
             word.get_or_insert_default();
-        } else if char.is_whitespace() {
-            words.extend(word.take());
         } else if char == '\\' {
             // A last backslash has nothing to escape and stays, as Markdown shows it.
             let literal = next.unwrap_or('\\');
@@ -179,6 +212,21 @@ mod tests {
             ("it’s the dogs’ bone", &["it’s", "the", "dogs’", "bone"]),
         ] {
             assert_eq!(words(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn invisible_characters_count_within_a_word_only() {
+        for (text, expected) in [
+            ("\u{200b}ping\u{feff} \u{200f} a", &["ping", "a"][..]),
+            ("\u{2066}a b\u{2069}", &["a", "b"]),
+            ("می\u{200c}خواهم 👩\u{200d}🚀", &["می\u{200c}خواهم", "👩\u{200d}🚀"]),
+            ("\"\u{200b}\" '\u{200b}a'", &["\u{200b}", "\u{200b}a"]),
+            ("a\u{200b}\"b\"\u{200b}", &["a\u{200b}b"]),
+            ("\\\u{200b}", &["\u{200b}"]),
+            ("\u{200b}", &[]),
+        ] {
+            assert_eq!(words(text), expected, "{text:?}");
         }
     }
 
