@@ -34,6 +34,22 @@ async fn a_command_that_keeps_failing_ends_with_an_apology_and_a_dead_letter() {
 }
 
 #[tokio::test]
+async fn what_stands_below_a_command_that_fails_is_not_dropped_without_a_word() {
+    let world = World::new().await;
+    let pr = world.pull_request().await;
+    world.github.inject(When::path("/orgs/*/members/*").always(), Fault::Status(500));
+    world.github.inject(When::path("/orgs/*/memberships/*").always(), Fault::Status(500));
+    pr.comment(&world.ada, "@deputy ping\n@deputy help\n").await;
+    assert_eq!(world.dead_letters().await.len(), 1);
+    let apology = world.reply_on(&pr, 0).await;
+    assert!(
+        apology.contains("please repeat the command, and those below it, which were not run, later"),
+        "{apology}"
+    );
+    assert_eq!(pr.comments().len(), 2);
+}
+
+#[tokio::test]
 async fn a_redelivery_of_what_was_accepted_does_nothing() {
     let world = World::new().await;
     let pr = world.pull_request().await;

@@ -71,7 +71,11 @@ impl<'a> Asked<'a> {
         (index, line): (u32, &Line),
         tries: Tries,
     ) -> Result<Outcome, HandlerError> {
-        let turn = self.turn(deputy, index);
+        let turn = match tries {
+            // What stands below it waits for it, and is given up with it.
+            Tries::Queue(_) => self.turn(deputy, index).followed_by(self.lines.len() - 1 - index as usize),
+            Tries::Resumed => self.turn(deputy, index),
+        };
         let key = OnceKey { handler: format!("{COMMANDS}/{index}"), delivery: self.delivery.id };
         deputy.once(key, async |lease| turn.take(line, lease, tries).await).await
     }

@@ -40,6 +40,8 @@ pub(super) struct Turn<'a> {
     pub(super) comment: &'a Comment<'a>,
     pub(super) installation: InstallationId,
     pub(super) index: u32,
+    /// How many commands of the same comment run only after this one.
+    followers: usize,
     /// The App, which says what only it may say.
     app: Acting,
     /// Whoever asks.
@@ -62,7 +64,12 @@ impl<'a> Turn<'a> {
         index: u32,
     ) -> Self {
         let (app, person) = (Acting::Installation(installation), Acting::User(comment.sender.id));
-        Self { deputy, delivery, comment, installation, index, app, person }
+        Self { deputy, delivery, comment, installation, index, followers: 0, app, person }
+    }
+
+    /// The same, with so many commands that run only after it.
+    pub(super) fn followed_by(self, followers: usize) -> Self {
+        Self { followers, ..self }
     }
 
     pub(super) async fn take(
@@ -238,9 +245,13 @@ impl<'a> Turn<'a> {
     /// Tells the person that nothing will come of it. Whoever runs the bot has the dead letter.
     async fn apologize(&self) {
         let delivery = self.delivery.id;
+        let what = match self.followers {
+            0 => "the command",
+            _ => "the command, and those below it, which were not run,",
+        };
         let text = format!(
             "Something went wrong on our side, and trying again did not help. Nothing more will happen by \
-             itself: please repeat the command later. If it keeps failing, give the people who run \
+             itself: please repeat {what} later. If it keeps failing, give the people who run \
              {} this number: `{delivery}`.",
             self.deputy.about.name
         );
