@@ -30,7 +30,9 @@ pub enum SchemaError {
     #[error("the database could not be brought to this release's schema")]
     Migration(#[source] rusqlite_migration::Error),
     /// SQLite cannot open or read it.
-    #[error("the database cannot be opened")]
+    #[error(
+        "deputy.db cannot be read or written; if it is damaged, put a backup of the whole data folder in its place"
+    )]
     Sqlite(#[from] rusqlite::Error),
 }
 
@@ -105,6 +107,14 @@ fn migrate(mut connection: Connection) -> Result<Connection, SchemaError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use chrono::SubsecRound as _;
+    use deputy_core::contract::delivery;
+    use deputy_core::ports::{
+        Accepted, Archive as _, Clock as _, DeadLetterQuery, DeadLetters, Inbox as _, SystemClock,
+    };
+
     use super::*;
 
     /// What a database may hold when it is still of this version, to migrate from. One file a migration.
@@ -160,6 +170,34 @@ mod tests {
         let connection = open_writer(&path).unwrap();
         assert_eq!(content(&connection), before);
         assert_eq!(before.len(), 14, "{before:#?}");
+    }
+
+    /// What somebody does who upgrades: the new release starts on the folder of the old one.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_folder_of_every_older_release_is_opened_and_used() {
+        for version in 1..=MIGRATIONS.len() {
+            let (folder, path) = database();
+            let mut connection = Connection::open(&path).unwrap();
+            set_up_writer(&connection).unwrap();
+            for (at, sample) in SAMPLES[..version].iter().enumerate() {
+                Migrations::from_slice(MIGRATIONS).to_version(&mut connection, at + 1).unwrap();
+                connection.execute_batch(sample).unwrap();
+            }
+            drop(connection);
+
+            let options = crate::Options::new(folder.path());
+            let store = crate::Store::open(options, Arc::new(SystemClock), Arc::new(|_: &_| Vec::new()));
+            let store = store.unwrap_or_else(|error| panic!("of version {version}: {error:?}"));
+            let letters = DeadLetters::list(&store, &DeadLetterQuery::default()).await.unwrap().items;
+            assert!(
+                letters.iter().any(|letter| letter.errors == ["no"]),
+                "of version {version}: {letters:?}"
+            );
+            let delivery = delivery(1, SystemClock.now().trunc_subsecs(3));
+            assert_eq!(store.accept(delivery.clone()).await.unwrap(), Accepted::New);
+            assert_eq!(store.read(delivery.id).await.unwrap(), Some(delivery));
+            store.close().await;
+        }
     }
 
     #[test]
