@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,6 +102,43 @@ async fn sigkill_loses_nothing_and_repeats_nothing() {
         }
     }
     assert!(world.dead_letters().await.is_empty());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_finishes_what_is_under_way_even_if_it_comes_twice_at_once() {
+    let mut world = World::new().await;
+    let secrets = app::webhook_secrets(&world.config()).unwrap();
+    world.stop().await;
+    let mut server = Server::start(&world);
+    let (id, body) = (guid(), br#"{"ref":"refs/heads/main"}"#);
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    let head = format!(
+        "POST /webhook HTTP/1.1\r\nHost: deputy\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: {id}\r\n\
+         X-Hub-Signature-256: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Expect: 100-continue\r\n\r\n",
+        secrets.sign(body),
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut asked = [0; 25];
+    stream.read_exact(&mut asked).unwrap();
+    assert_eq!(&asked, b"HTTP/1.1 100 Continue\r\n\r\n", "now it waits for the body");
+    let pid = server.child.id().to_string();
+    assert!(Command::new("kill").args([&pid, &pid]).status().unwrap().success());
+    while TcpStream::connect(server.address).is_ok() {
+        std::thread::yield_now();
+    }
+    stream.write_all(body).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert!(server.child.wait().unwrap().success(), "SIGTERM is an orderly end");
+
+    world.start().await;
+    world.quiet().await;
+    let kept = world.deputy().store().read(id.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(kept.body, body.as_slice());
     world.end().await;
 }
 

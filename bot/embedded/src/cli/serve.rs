@@ -1,13 +1,17 @@
 //! `deputy serve`: the server, from its first log line to the last request it finishes.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{ConfigFile, show};
 use crate::app::{self, Options};
 use crate::config::Config;
 use crate::log;
+
+/// Signals that come this close together are one.
+const ONE_WISH: Duration = Duration::from_secs(1);
 
 pub(super) fn run(file: &ConfigFile) -> ExitCode {
     let config = match file.load() {
@@ -53,8 +57,26 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::info!("{why}: finishing what was accepted; again to stop at once");
     tokio::select! {
         () = running.stop() => tracing::info!("stopped"),
-        _ = terminate.recv() => tracing::warn!("stopped at once; unfinished work is taken up at the next start"),
-        _ = interrupt.recv() => tracing::warn!("stopped at once; unfinished work is taken up at the next start"),
+        () = again(&mut terminate, &mut interrupt) => {
+            tracing::warn!("stopped at once; unfinished work is taken up at the next start");
+        }
     }
     Ok(())
+}
+
+/// Completes when somebody asks a second time.
+///
+/// Whoever starts a process often sends its signal twice: to the process, and to its whole group, as `timeout` does.
+/// That is one wish.
+async fn again(terminate: &mut Signal, interrupt: &mut Signal) {
+    let first = Instant::now();
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if first.elapsed() > ONE_WISH {
+            return;
+        }
+    }
 }
