@@ -22,7 +22,10 @@ pub enum FolderError {
         holder: Option<u32>,
     },
     /// It cannot be made, read or written.
-    #[error("cannot use the data folder {}: {}", path.display(), source)]
+    #[error(
+        "{} cannot be used; the data folder is a folder of the user that Deputy runs as, on a disk that takes writes",
+        path.display()
+    )]
     Unusable {
         /// What of it.
         path: PathBuf,

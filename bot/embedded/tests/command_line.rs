@@ -72,12 +72,58 @@ fn receive_says_why_nothing_would_happen() {
 }
 
 #[test]
+fn receive_listens_to_the_configured_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("deputy.toml");
+    std::fs::write(&config, "mention = \"sheriff\"\n").unwrap();
+    let path = config.to_str().unwrap();
+    let asked = |arguments: &[&str], variables: &[(&str, &str)]| -> Value {
+        let arguments = [&["receive", "-", "--event", "issue_comment", "--json"], arguments].concat();
+        let output = deputy(&arguments, variables, &comment("@sheriff ping\n@marshal ping ping\n"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+        outcome["commands"][0]["status"].clone()
+    };
+    assert_eq!(asked(&["--config", path], &[]), "run");
+    assert_eq!(asked(&["--config", path], &[("DEPUTY_MENTION", "marshal")]), "usage_error");
+    assert_eq!(asked(&["--config", path, "--mention", "marshal"], &[]), "usage_error");
+    assert_eq!(asked(&[], &[]), Value::Null);
+    std::fs::write(&config, "mentoin = \"sheriff\"\n").unwrap();
+    let output = deputy(&["receive", "-", "--event", "push", "--config", path], &[], "{}");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean `mention`?"));
+}
+
+/// What `head` does once it has read enough.
+#[test]
+fn nobody_who_stops_reading_sees_a_failure() {
+    for arguments in [&["check-config", "--fields"][..], &["version"], &["receive", "-", "--event", "push"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_deputy"))
+            .args(arguments)
+            .env_clear()
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::piped())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"{}");
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.is_empty(), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn receive_refuses_what_is_no_payload_with_a_hint() {
     for (arguments, input, expected) in [
         (&["receive", "nowhere.json", "--event", "push"][..], "", "nowhere.json: cannot be read"),
         (&["receive", "-", "--event", "Push!"], "{}", "not an event name"),
-        (&["receive", "-", "--event", "push"], "[]", "JSON"),
-        (&["receive", "-", "--event", "push"], "{", "JSON"),
+        (&["receive", "-", "--event", "push"], "[]", "standard input: the payload is not a JSON object"),
+        (&["receive", "-", "--event", "push"], "{", "standard input: the payload is not a JSON object"),
+        (&["receive", "-", "--event", "push"], "", "standard input: is empty"),
         (&["receive", "-"], "{}", "--event"),
         (&["recieve"], "", "receive"),
     ] {
@@ -139,6 +185,30 @@ fn serve_without_a_configuration_says_what_to_do() {
     let output = deputy(&["serve", "--config", "nowhere.toml"], &[], "");
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("nowhere.toml: cannot be read"));
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_one_is_named() {
+    let github = github_double::Double::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key) = (folder.path().join("file"), folder.path().join("app.pem"));
+    std::fs::write(&file, "").unwrap();
+    std::fs::write(&key, github.app("deputy").register().private_key()).unwrap();
+    let variables = [
+        ("DEPUTY_LISTEN", "127.0.0.1:0"),
+        ("DEPUTY_DATA", file.to_str().unwrap()),
+        ("DEPUTY_GITHUB_CLIENT_ID", "Iv1.0123456789abcdef"),
+        ("DEPUTY_GITHUB_PRIVATE_KEY_FILE", key.to_str().unwrap()),
+        ("DEPUTY_WEBHOOK_SECRETS", "a secret that is long enough"),
+    ];
+    let output = deputy(&["check-config"], &variables, "");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is no folder"));
+    let output = deputy(&["serve"], &variables, "");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("is a folder of the user that Deputy runs as"), "{said}");
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
 }
 
 #[test]

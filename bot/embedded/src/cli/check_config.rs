@@ -1,11 +1,12 @@
 //! `deputy check-config`: everything that is wrong with the configuration at once, or what it amounts to.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{ConfigFile, show};
+use super::{ConfigFile, output, show};
 use crate::config::{Config, FIELDS, LogFormat, Problem};
 
 #[derive(Debug, Args)]
@@ -22,37 +23,42 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     if arguments.fields {
-        fields(arguments.json);
-        return ExitCode::SUCCESS;
+        return output::print(&fields(arguments.json));
     }
-    let loaded = arguments.config.load().and_then(|config| check_credentials(&config).map(|()| config));
+    let loaded = arguments.config.load().and_then(|config| check(&config).map(|()| config));
     match loaded {
         Ok(config) if arguments.json => {
-            println!("{:#}", json!({ "ok": true, "config": describe(&config) }));
-            ExitCode::SUCCESS
+            output::print(&output::json(&json!({ "ok": true, "config": describe(&config) })))
         }
         Ok(config) => {
+            let mut text = String::new();
             for (name, value) in describe(&config).as_object().into_iter().flatten() {
-                println!("{name:<16} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let _ = writeln!(text, "{:<16} {value}", name.replace('_', " "));
             }
-            println!("\nThe configuration is good. Start with: deputy serve");
-            ExitCode::SUCCESS
+            output::print(&(text + "\nThe configuration is good. Start with: deputy serve\n"))
         }
         Err(problems) if arguments.json => {
             let problems: Vec<_> = problems
                 .iter()
                 .map(|Problem { place, what, hint }| json!({ "place": place, "problem": what, "hint": hint }))
                 .collect();
-            println!("{:#}", json!({ "ok": false, "problems": problems }));
-            ExitCode::from(2)
+            output::print_unfit(&output::json(&json!({ "ok": false, "problems": problems })))
         }
         Err(problems) => show(&problems),
     }
 }
 
-/// What can be told of secrets without GitHub: whether they are of the right kind.
-fn check_credentials(config: &Config) -> Result<(), Vec<Problem>> {
+/// What can be told without GitHub and without starting: whether secrets and folder are of the right kind.
+fn check(config: &Config) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
+    if config.data.exists() && !config.data.is_dir() {
+        problems.push(Problem {
+            place: "data".to_owned(),
+            what: format!("{} is no folder", config.data.display()),
+            hint: "give the path of a folder; it is made if it is missing".to_owned(),
+        });
+    }
     if let Err(error) = crate::app::signer(config) {
         problems.push(Problem {
             place: "github.private_key_file".to_owned(),
@@ -90,7 +96,7 @@ fn describe(config: &Config) -> serde_json::Value {
             [] => "nobody".to_owned(),
             admins => admins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         },
-        "webhook secrets": config.webhook_secrets.len(),
+        "webhook_secrets": config.webhook_secrets.len(),
         "log": format!("{}, {}", config.log.filter, match config.log.format {
             LogFormat::Human => "human",
             LogFormat::Json => "json",
@@ -98,7 +104,7 @@ fn describe(config: &Config) -> serde_json::Value {
     })
 }
 
-fn fields(as_json: bool) {
+fn fields(as_json: bool) -> String {
     if as_json {
         let fields: Vec<_> = FIELDS
             .iter()
@@ -111,14 +117,12 @@ fn fields(as_json: bool) {
                 })
             })
             .collect();
-        println!("{:#}", json!(fields));
-        return;
+        return output::json(&json!(fields));
     }
+    let mut text = String::new();
     for field in FIELDS {
-        println!("{}  ({})", field.key, field.variable);
-        if let Some(default) = field.default {
-            println!("    default: {default}");
-        }
-        println!("    {}\n", field.meaning);
+        let default = field.default.map(|default| format!("    default: {default}\n")).unwrap_or_default();
+        let _ = writeln!(text, "{}  ({})\n{default}    {}\n", field.key, field.variable, field.meaning);
     }
+    text
 }

@@ -1,5 +1,6 @@
 //! `deputy keys`: which keys wrap people's grants, and replacing them while the server runs.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use deputy_core::ports::SystemClock;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::{ConfigFile, show};
+use super::{ConfigFile, output, show};
 use crate::control::{self, AskError, Request};
 use crate::{KeyUse, LocalKeys, LocalVault, Options, Store};
 
@@ -73,14 +74,14 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     };
     let place = Place { data: &config.data, passphrase: config.vault_passphrase.as_ref() };
     let done = match &arguments.command {
-        Command::List(ListArguments { json, .. }) => keys(place).map(|keys| print(&keys, *json)),
+        Command::List(ListArguments { json, .. }) => keys(place).map(|keys| listing(&keys, *json)),
         Command::Rotate(RotateArguments { no_wait, .. }) => {
             let wait = if *no_wait { Wait::ForNothing } else { Wait::ForRewrapping };
-            rotate(place, wait, &mut |line| eprintln!("{line}")).map(|key| println!("{key}"))
+            rotate(place, wait, &mut |line| eprintln!("{line}")).map(|key| key + "\n")
         }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(text) => output::print(&text),
         Err(error) => {
             eprintln!("{error:#}");
             ExitCode::FAILURE
@@ -88,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn print(keys: &[KeyUse], json: bool) {
+fn listing(keys: &[KeyUse], json: bool) -> String {
     if json {
         let keys: Vec<_> = keys
             .iter()
@@ -96,15 +97,15 @@ fn print(keys: &[KeyUse], json: bool) {
                 json!({ "key": id.0, "created_at": created_at, "active": active, "grants": grants })
             })
             .collect();
-        println!("{:#}", json!(keys));
-        return;
+        return output::json(&json!(keys));
     }
-    println!("{:<20} {:<20} {:<8} GRANTS", "KEY", "MADE", "STATE");
+    let mut text = format!("{:<20} {:<20} {:<8} GRANTS\n", "KEY", "MADE", "STATE");
     for KeyUse { id, created_at, active, grants } in keys {
         let made = created_at.format("%Y-%m-%d %H:%M UTC").to_string();
         let state = if *active { "active" } else { "old" };
-        println!("{:<20} {made:<20} {state:<8} {grants}", id.0);
+        let _ = writeln!(text, "{:<20} {made:<20} {state:<8} {grants}", id.0);
     }
+    text
 }
 
 /// All keys, from the running server or from the folder.

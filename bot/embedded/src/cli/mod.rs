@@ -1,10 +1,11 @@
 //! The command line: data on stdout, everything else on stderr; exit code 2 for what the person can mend.
 
 // What a command prints is its result.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::print_stderr)]
 
 mod check_config;
 mod keys;
+mod output;
 mod receive;
 mod serve;
 
@@ -43,6 +44,9 @@ enum Command {
     Version,
 }
 
+/// The exit code for what the person can mend; clap's, too.
+const UNFIT: u8 = 2;
+
 /// Where the configuration is.
 #[derive(Debug, Args)]
 struct ConfigFile {
@@ -59,6 +63,11 @@ impl ConfigFile {
     fn load(&self) -> Result<Config, Vec<Problem>> {
         Config::load(self.path(), &|name| std::env::var(name).ok())
     }
+
+    /// Only the name that commands are addressed to, for what needs nothing else.
+    fn mention(&self) -> Result<String, Vec<Problem>> {
+        Config::mention(self.path(), &|name| std::env::var(name).ok())
+    }
 }
 
 /// Runs the command line of this process.
@@ -68,10 +77,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Receive(arguments) => receive::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
-        Command::Version => {
-            println!("deputy {}", env!("CARGO_PKG_VERSION"));
-            ExitCode::SUCCESS
-        }
+        Command::Version => output::print(concat!("deputy ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
 
@@ -82,5 +88,5 @@ fn show(problems: &[Problem]) -> ExitCode {
     }
     let count = problems.len();
     eprintln!("\n{count} problem{} in the configuration.", if count == 1 { "" } else { "s" });
-    ExitCode::from(2)
+    ExitCode::from(UNFIT)
 }

@@ -1,5 +1,6 @@
 //! `deputy receive`: one payload through decoding and the command language, offline. Nothing runs, nothing is stored.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,6 +13,8 @@ use deputy_core::ids::EventName;
 use deputy_core::language::{Line, Parsed, Vocabulary};
 use serde_json::{Value, json};
 
+use super::{ConfigFile, UNFIT, output, show};
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The payload, a JSON file; - for standard input
@@ -20,9 +23,11 @@ pub(super) struct Arguments {
     /// The event, as X-GitHub-Event names it, such as issue_comment
     #[arg(long, value_name = "EVENT")]
     event: EventName,
-    /// The name that commands are addressed to
-    #[arg(long, value_name = "NAME", default_value = "deputy", env = "DEPUTY_MENTION")]
-    mention: String,
+    /// The name that commands are addressed to; without it the configured one
+    #[arg(long, value_name = "NAME")]
+    mention: Option<String>,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -48,25 +53,32 @@ struct Outlook {
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let mention = match arguments.mention.clone().map_or_else(|| arguments.config.mention(), Ok) {
+        Ok(mention) => mention,
+        Err(problems) => return show(&problems),
+    };
     let outcome = read(&arguments.file).and_then(|body| {
-        let vocabulary =
-            crate::app::vocabulary(&arguments.mention).map_err(|error| format!("--mention: {error}"))?;
+        let vocabulary = crate::app::vocabulary(&mention).map_err(|error| format!("--mention: {error}"))?;
         outcome(&vocabulary, &arguments.event, body)
+            .map_err(|problem| format!("{}: {problem}", shown(&arguments.file)))
     });
     match outcome {
-        Ok(outcome) if arguments.json => println!("{:#}", outcome.json()),
-        Ok(outcome) => outcome.print(),
+        Ok(outcome) if arguments.json => output::print(&output::json(&outcome.json())),
+        Ok(outcome) => output::print(&outcome.text()),
         Err(problem) => {
             eprintln!("deputy receive: {problem}");
-            return ExitCode::from(2);
+            ExitCode::from(UNFIT)
         }
     }
-    ExitCode::SUCCESS
+}
+
+fn shown(file: &Path) -> String {
+    if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {
     let limit = deputy_web::BodyLimits::default().largest as u64;
-    let shown = file.display();
+    let shown = shown(file);
     let mut body = Vec::new();
     let outcome = if file == Path::new("-") {
         std::io::stdin().lock().take(limit + 1).read_to_end(&mut body)
@@ -76,6 +88,9 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
     outcome.map_err(|error| format!("{shown}: cannot be read: {error}"))?;
     if body.len() as u64 > limit {
         return Err(format!("{shown}: is larger than 25 MB, and GitHub sends no such payload"));
+    }
+    if body.is_empty() {
+        return Err(format!("{shown}: is empty; a payload is a JSON object"));
     }
     Ok(body)
 }
@@ -157,19 +172,19 @@ impl Outcome {
         })
     }
 
-    fn print(&self) {
+    fn text(&self) -> String {
         let action = self.action.as_deref().map(|action| format!(" ({action})")).unwrap_or_default();
-        println!("event     {}{action}", self.event);
-        println!("handlers  {}", self.handlers.join(", "));
+        let mut text = format!("event     {}{action}\nhandlers  {}\n", self.event, self.handlers.join(", "));
         if let Some(reason) = &self.ignored {
-            println!("commands  none: {reason}");
+            let _ = writeln!(text, "commands  none: {reason}");
         }
         for Outlook { name, args, status, message } in &self.commands {
             let status = status.replace('_', " ");
-            println!("command   {name} {args:?}: {status}");
+            let _ = writeln!(text, "command   {name} {args:?}: {status}");
             for line in message.iter().flat_map(|message| message.lines()) {
-                println!("          {line}");
+                let _ = writeln!(text, "          {line}");
             }
         }
+        text
     }
 }

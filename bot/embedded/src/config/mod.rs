@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use deputy_core::authorization::AdministratorName;
 use secrecy::SecretString;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub use self::fields::{FIELDS, Field};
 pub use self::login::LoginConfig;
@@ -130,6 +131,20 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Only the name that commands are addressed to, where nothing else is needed.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or with the file as a whole.
+    pub fn mention(file: Option<&Path>, environment: &Environment<'_>) -> Result<String, Vec<Problem>> {
+        let mut source = Source::open(file, environment)?;
+        let mention = source.checked("mention", check_mention);
+        source.finish()?;
+        Ok(mention.expect("a value is missing only where a problem was noted"))
+    }
+}
+
 /// A GitHub login: what can be mentioned at all.
 fn check_mention(text: &str) -> Result<String, String> {
     let name = text.strip_prefix(['@', '/']).unwrap_or(text);
@@ -145,13 +160,12 @@ fn check_mention(text: &str) -> Result<String, String> {
 }
 
 fn check_filter(text: &str) -> Result<String, String> {
-    match text.parse::<tracing_subscriber::filter::Targets>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => {
-            Err("must be a level (error, warn, info, debug, trace) or pairs like `info,deputy=debug`"
-                .to_owned())
-        }
+    // A word without a level means everything of the target of that name, and so for a mistyped level: nothing.
+    let is_level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    if text.parse::<Targets>().is_ok() && text.split(',').all(is_level) {
+        return Ok(text.to_owned());
     }
+    Err("must be a level (error, warn, info, debug, trace, off) or pairs like `info,deputy=debug`".to_owned())
 }
 
 #[cfg(test)]

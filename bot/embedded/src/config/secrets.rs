@@ -79,6 +79,12 @@ impl Source<'_> {
             };
             for path in paths {
                 match read_secret(&self.resolve(&path, found.origin)) {
+                    // Left out in silence, it would only be missed when the old secret goes.
+                    Ok(text) if text.trim().is_empty() => {
+                        let what = format!("{path} is empty");
+                        self.problem(KEY, &what, "put the secret into it, or leave the file out");
+                        return None;
+                    }
                     Ok(text) => secrets.push(text.trim().to_owned()),
                     Err(what) => {
                         self.problem(KEY, &what, "each file holds one secret, as the App's settings have it");

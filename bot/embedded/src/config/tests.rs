@@ -111,6 +111,8 @@ fn everything_that_is_wrong_is_said_at_once_and_with_its_place() {
       hint: the file starts with -----BEGIN RSA PRIVATE KEY-----
     deputy.toml: github.webhook_secret_files: nowhere: cannot be read: No such file or directory (os error 2)
       hint: each file holds one secret, as the App's settings have it
+    DEPUTY_LOG: must be a level (error, warn, info, debug, trace, off) or pairs like `info,deputy=debug`
+      hint: A level, or pairs: info,deputy=debug. The log handler's own lines have the target deputy::events.
     ");
 }
 
@@ -210,4 +212,30 @@ fn administrators_are_named_and_can_log_in() {
       hint: Who may operate this server with deputyctl: GitHub logins, or account numbers as id:583231, which stay with the person when an account is renamed. In the variable, separated by commas. Nobody by default.
     ");
     assert!(problems(WHOLE, &[secret, ("DEPUTY_ADMINS", "ada,")]).contains("names nobody"));
+}
+
+#[test]
+fn a_secret_file_that_is_empty_is_not_left_out_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let (good, empty) = (folder.path().join("good"), folder.path().join("empty"));
+    std::fs::write(&good, SECRET).unwrap();
+    std::fs::write(&empty, " \n").unwrap();
+    let files = format!("{}:{}", good.display(), empty.display());
+    let problems = load(Some(WHOLE), &[("DEPUTY_WEBHOOK_SECRET_FILES", &files)]).unwrap_err();
+    assert!(shown(&problems).contains("empty is empty"), "{}", shown(&problems));
+}
+
+#[test]
+fn a_mistyped_level_is_no_filter() {
+    for filter in ["loud", "info,loud", "inf", "debug,deputy=loud"] {
+        let problems = load(Some(WHOLE), &[("DEPUTY_LOG", filter)]).unwrap_err();
+        assert!(
+            shown(&problems).starts_with("DEPUTY_LOG: must be a level"),
+            "{filter}: {}",
+            shown(&problems)
+        );
+    }
+    for filter in ["off", "INFO", "info, deputy=debug", "deputy::events=off,warn"] {
+        assert_eq!(load(Some(WHOLE), &[("DEPUTY_LOG", filter)]).unwrap().log.filter, filter);
+    }
 }
