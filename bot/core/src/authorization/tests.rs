@@ -307,7 +307,7 @@ async fn an_administrator_is_asked_for_once_a_minute() {
     assert_eq!(ada.asked().1, 1);
     // Renamed; the name in the configuration is free for others now.
     *ada.world.login.lock().unwrap() = "ada-lovelace";
-    ada.clock.advance(Duration::from_secs(60));
+    ada.clock.advance(Duration::from_mins(1));
     for _ in 0..2 {
         assert!(matches!(administrators.check(ADA).await, Err(NotAdministrator::NotNamed { .. })));
     }
