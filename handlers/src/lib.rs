@@ -1,6 +1,10 @@
 //! What Deputy does: `commands/` answer people, `events/` react to GitHub, `tasks/` are the steps of workflows. One file
 //! each; the build finds them.
 
+pub mod approvals;
+mod input;
+pub mod topics;
+
 /// The commands, from `src/commands/`.
 mod commands {
     include!(concat!(env!("OUT_DIR"), "/commands.rs"));

@@ -15,7 +15,7 @@
 //! expect, or when anything that went over the wire was not as GitHub describes it.
 
 pub mod browser;
-mod clock;
+pub mod clock;
 mod logins;
 pub mod wire;
 

@@ -120,6 +120,13 @@ impl Repository {
         self.hub.read(|state| state.repository(self.id).branches.get(branch).cloned())
     }
 
+    /// Points a branch to a commit that is there already, without a push.
+    pub fn point(&self, branch: &str, sha: &Sha) -> &Self {
+        self.hub
+            .change(|state| state.repository_mut(self.id).branches.insert(branch.to_owned(), sha.clone()));
+        self
+    }
+
     /// Pushes a commit to a branch, made if there is none.
     pub async fn push(&self, user: &User, branch: &str, message: &str) -> Sha {
         self.hub.act(|state| state.push(self.id, branch, user.id, (message, None))).await;
