@@ -34,7 +34,7 @@ pub enum Failure {
     )]
     NotADeputy(ServerUrl),
     /// A Deputy that is older than this program.
-    #[error("The Deputy at {0} knows no logins from a terminal. Ask whoever runs it for a newer one.")]
+    #[error("The Deputy at {0} is too old for this. Ask whoever runs it for a newer one.")]
     TooOld(ServerUrl),
     /// Deputy said no, and said why.
     #[error("{message}")]

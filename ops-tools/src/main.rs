@@ -2,6 +2,7 @@
 
 mod address;
 mod cli;
+mod deliveries;
 mod failure;
 mod keeping;
 mod login;
@@ -37,6 +38,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         match &cli.command {
             Command::Login(arguments) => login::run(cli, arguments, &keeping).await,
             Command::Logout(arguments) => logout::run(cli, arguments, &keeping).await,
+            Command::Deliveries(arguments) => deliveries::run(cli, arguments, &keeping).await,
             Command::Whoami => whoami::run(cli, &keeping).await,
         }
     };

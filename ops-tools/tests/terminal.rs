@@ -175,6 +175,36 @@ async fn what_is_no_deputy_is_told_apart_from_what_is_away() {
     world.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_lists_deliveries_and_has_one_sent_again() {
+    let (world, desk) = world().await;
+    desk.log_in(&world, &[]).await;
+    let url = format!("{}/webhook", desk.server);
+    let has_swept = || world.github.transcript().contains("GET /app/hook/deliveries");
+    world.github.wait_for("the first sweep", has_swept).await;
+    let pr = world.pull_request().await;
+    world.app.send_webhooks_to("http://127.0.0.1:9/webhook");
+    pr.comment(&world.ada, "hello").await;
+    world.app.send_webhooks_to(&url);
+    world.quiet().await;
+    let all = text(&desk.run(&["deliveries"]).await.stdout);
+    assert_eq!(all.lines().count(), 2, "{all}");
+    assert!(all.contains("  handled   202  pull_request.opened"), "{all}");
+    let failed =
+        desk.run(&["deliveries", "--failed", "--event", "issue_comment", "--since", "1h", "--json"]).await;
+    let lost: Value = serde_json::from_slice(&failed.stdout).unwrap();
+    assert_eq!((&lost["state"], &lost["action"]), (&Value::from("unknown"), &Value::from("created")));
+    let guid = lost["guid"].as_str().unwrap();
+    let again = desk.run(&["deliveries", "redeliver", guid]).await;
+    assert_eq!(text(&again.stdout), format!("GitHub delivers {guid} again.\n"));
+    world.quiet().await;
+    assert_eq!(text(&desk.run(&["deliveries", "--failed"]).await.stderr), "GitHub lists no such delivery.\n");
+    let twice = desk.run(&["deliveries", "redeliver", guid]).await;
+    assert!(text(&twice.stderr).contains("accepted before"), "{}", text(&twice.stderr));
+    assert_eq!(desk.run(&["deliveries", "redeliver", "../../whoami"]).await.status.code(), Some(2));
+    world.end().await;
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_ends_a_login_and_keeps_nothing() {

@@ -19,5 +19,6 @@ pub mod logins;
 pub mod masking;
 pub mod permission;
 pub mod ports;
+pub mod redelivery;
 pub mod task;
 pub mod vault;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use deputy_core::contract::{self, Buried, ManualClock};
 use deputy_core::delivery::Delivery;
 use deputy_core::ids::DeliveryId;
 use deputy_core::ports::{
     Accepted, Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Begin, DeadLetter, DeadLetterId,
-    DeadLetterQuery, DeadLetters, DeadLettersError, Inbox, InboxError, Lease, Once, OnceError, OnceKey, Page,
+    DeadLetterQuery, DeadLetters, DeadLettersError, Inbox, InboxError, Known, Lease, Once, OnceError,
+    OnceKey, Page, Redeliveries, RedeliveriesError,
 };
 use deputy_embedded::{Failure, Options, Store};
 use tempfile::TempDir;
@@ -47,6 +49,26 @@ async fn once_keeps_its_contract() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_keep_their_contract() {
     contract::dead_letters(temporary).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redeliveries_keep_their_contract() {
+    contract::redeliveries(temporary).await;
+}
+
+#[async_trait]
+impl Redeliveries for Temporary {
+    async fn known(&self, ids: &[DeliveryId]) -> Result<Vec<Option<Known>>, RedeliveriesError> {
+        self.store.known(ids).await
+    }
+
+    async fn watermark(&self) -> Result<Option<DateTime<Utc>>, RedeliveriesError> {
+        self.store.watermark().await
+    }
+
+    async fn set_watermark(&self, at: DateTime<Utc>) -> Result<(), RedeliveriesError> {
+        self.store.set_watermark(at).await
+    }
 }
 
 #[async_trait]

@@ -1,60 +1,18 @@
 //! What GitHub tried to deliver: the App's hook deliveries of the last three days, and trying again.
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use deputy_core::ids::{DeliveryId, EventName, InstallationId};
-use deputy_core::ports::GitHubError;
+use deputy_core::ids::InstallationId;
+use deputy_core::ports::{AttemptsCursor, DeliveryAttempt, DeliveryAttempts, GitHubError, HookDeliveries};
 use serde::Deserialize;
 
 use crate::client::{Call, Client, Identity, Path};
-
-/// One attempt to deliver. Attempts for one event share the GUID.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The attempt's own number, which asking about it and repeating it go by.
-    pub id: u64,
-    /// The event's GUID, as `X-GitHub-Delivery` carries it.
-    pub delivery: DeliveryId,
-    /// When it was sent.
-    pub delivered_at: DateTime<Utc>,
-    /// Whether somebody asked for it again.
-    pub is_redelivery: bool,
-    /// The receiver's answer; 0 where it did not answer.
-    pub status_code: u16,
-    /// GitHub's words for how it went: `OK`, `failed to connect to host`, …
-    pub status: String,
-    /// The event.
-    pub event: EventName,
-    /// The payload's `action`.
-    pub action: Option<String>,
-    /// Whose installation it is for.
-    pub installation: Option<InstallationId>,
-}
-
-impl Attempt {
-    /// Whether the receiver took it.
-    pub fn arrived(&self) -> bool {
-        (200..300).contains(&self.status_code)
-    }
-}
-
-/// A page of attempts, newest first.
-#[derive(Debug, Clone, Default)]
-pub struct Attempts {
-    /// The attempts.
-    pub attempts: Vec<Attempt>,
-    /// Where the older ones are, if there are any.
-    pub next: Option<AttemptsCursor>,
-}
-
-/// Where a list of attempts goes on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttemptsCursor(String);
 
 /// An attempt with what was sent.
 #[derive(Debug, Clone)]
 pub struct AttemptDetail {
     /// The attempt.
-    pub attempt: Attempt,
+    pub attempt: DeliveryAttempt,
     /// The headers that GitHub sent.
     pub headers: Vec<(String, String)>,
     /// The payload, written anew: its signature is not over these bytes.
@@ -79,7 +37,10 @@ struct Shown {
 
 impl Client {
     /// A page of up to a hundred attempts: the newest, or those from `cursor` on.
-    pub async fn delivery_attempts(&self, cursor: Option<AttemptsCursor>) -> Result<Attempts, GitHubError> {
+    pub async fn delivery_attempts(
+        &self,
+        cursor: Option<AttemptsCursor>,
+    ) -> Result<DeliveryAttempts, GitHubError> {
         let call = match cursor {
             Some(AttemptsCursor(page)) => Call::page(page),
             None => Call::get(Path::new(["app", "hook", "deliveries"])?.query("per_page", "100")),
@@ -87,7 +48,7 @@ impl Client {
         let answer = self.send(Identity::App, call).await?;
         let shown: Vec<Shown> = answer.json()?;
         let attempts = shown.into_iter().filter_map(Shown::read).collect();
-        Ok(Attempts { attempts, next: self.next_page(&answer).map(AttemptsCursor) })
+        Ok(DeliveryAttempts { attempts, next: self.next_page(&answer).map(AttemptsCursor) })
     }
 
     /// One attempt with its payload.
@@ -121,14 +82,25 @@ impl Client {
     }
 }
 
+#[async_trait]
+impl HookDeliveries for Client {
+    async fn attempts(&self, cursor: Option<AttemptsCursor>) -> Result<DeliveryAttempts, GitHubError> {
+        self.delivery_attempts(cursor).await
+    }
+
+    async fn redeliver(&self, attempt: u64) -> Result<(), GitHubError> {
+        Client::redeliver(self, attempt).await
+    }
+}
+
 impl Shown {
     /// An attempt that we could not name could not have been ours to handle either.
-    fn read(self) -> Option<Attempt> {
+    fn read(self) -> Option<DeliveryAttempt> {
         let (Ok(delivery), Ok(event)) = (self.guid.parse(), self.event.parse()) else {
             tracing::warn!(attempt = self.id, "GitHub lists a delivery with an odd GUID or event name");
             return None;
         };
-        Some(Attempt {
+        Some(DeliveryAttempt {
             id: self.id,
             delivery,
             delivered_at: self.delivered_at,

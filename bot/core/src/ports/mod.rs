@@ -9,6 +9,7 @@ mod clock;
 mod dead_letters;
 mod failure;
 mod github;
+mod hook_deliveries;
 mod inbox;
 mod jobs;
 mod keys;
@@ -18,6 +19,7 @@ mod oauth;
 mod once;
 mod orchestrator;
 mod payloads;
+mod redeliveries;
 mod sessions;
 mod user_tokens;
 mod vault;
@@ -38,6 +40,7 @@ pub use github::{
     PostedComment, PullRequest, PullRequests, Reaction, Release, Releases, Signature, StatusState, Statuses,
     UnknownConclusion, WorkflowRun,
 };
+pub use hook_deliveries::{AttemptsCursor, DeliveryAttempt, DeliveryAttempts, HookDeliveries};
 pub use inbox::{Accepted, Inbox, InboxError};
 pub use jobs::{Created, JobQuery, JobVersion, Jobs, JobsError, Stored, move_job};
 pub use keys::{KeyId, KeyInfo, Keys, KeysError, WrappedKey};
@@ -49,6 +52,7 @@ pub use orchestrator::{
     Answered, Described, ExecutionId, Machine, Orchestrator, OrchestratorError, Start, TaskToken, TokenAnswer,
 };
 pub use payloads::{PayloadError, Payloads};
+pub use redeliveries::{Known, Redeliveries, RedeliveriesError, Stage};
 pub use sessions::{LAST_USED_RESOLUTION, Session, SessionId, Sessions, SessionsError};
 pub use user_tokens::{NeedsLogin, UserTokenError, UserTokens};
 pub use vault::{

@@ -4,6 +4,7 @@
 //! that no other site can make a browser ask.
 
 mod answer;
+mod deliveries;
 mod device;
 mod polls;
 mod session;
@@ -15,6 +16,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, any, get, post};
 
 use self::answer::refuse;
+pub use self::deliveries::deliveries;
 pub(crate) use self::polls::Polls;
 use crate::auth::{Auth, Trouble};
 use crate::problem::Problem;
@@ -30,10 +32,7 @@ const LARGEST_BODY: usize = 4 * 1024;
 /// The API, to be merged into [`crate::router`]. `None` where nobody has set up logging in: then it says so.
 pub fn router(auth: Option<Arc<Auth>>) -> Router {
     let Some(auth) = auth else {
-        let refuse: MethodRouter = any(async || refuse(&Trouble::NotConfigured));
-        return [DEVICE_PATH, POLL_PATH, WHOAMI_PATH, LOGOUT_PATH]
-            .into_iter()
-            .fold(Router::new(), |router, path| router.route(path, refuse.clone()));
+        return not_configured(&[DEVICE_PATH, POLL_PATH, WHOAMI_PATH, LOGOUT_PATH]);
     };
     Router::new()
         .route(DEVICE_PATH, post(device::begin))
@@ -43,4 +42,10 @@ pub fn router(auth: Option<Arc<Auth>>) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(auth)
+}
+
+/// What these paths answer where nobody can log in.
+fn not_configured(paths: &[&str]) -> Router {
+    let refuse: MethodRouter = any(async || refuse(&Trouble::NotConfigured));
+    paths.iter().fold(Router::new(), |router, path| router.route(path, refuse.clone()))
 }

@@ -59,6 +59,14 @@ pub enum Trouble {
     SessionEnded,
     /// The session is of somebody who may not operate this Deputy.
     NotAdministrator,
+    /// GitHub does not accept the App's key.
+    BadKey,
+    /// The delivery was accepted before, so that another one would be a duplicate.
+    AlreadyAccepted,
+    /// The delivery was accepted, and these handlers gave it up.
+    DeadLetter(Vec<String>),
+    /// GitHub does not list the delivery.
+    UnknownDelivery,
     /// Nothing is left to show.
     NothingToShow,
 }
@@ -89,6 +97,10 @@ impl Trouble {
             Self::NoSession => "session_missing",
             Self::SessionEnded => "session_expired",
             Self::NotAdministrator => "not_administrator",
+            Self::BadKey => "bad_key",
+            Self::AlreadyAccepted => "already_accepted",
+            Self::DeadLetter(_) => "dead_letter",
+            Self::UnknownDelivery => "unknown_delivery",
             Self::NothingToShow => "nothing_to_show",
         }
     }
@@ -105,13 +117,15 @@ impl Trouble {
             | Self::Denied
             | Self::UnverifiedEmail
             | Self::NotAdministrator => StatusCode::FORBIDDEN,
-            Self::NothingToShow => StatusCode::NOT_FOUND,
+            Self::NothingToShow | Self::UnknownDelivery => StatusCode::NOT_FOUND,
+            Self::AlreadyAccepted | Self::DeadLetter(_) => StatusCode::CONFLICT,
             Self::Stale | Self::CodeExpired => StatusCode::GONE,
             Self::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Self::Refused(_) => StatusCode::BAD_GATEWAY,
             Self::NotConfigured
             | Self::DeviceFlowDisabled
             | Self::BadClient
+            | Self::BadKey
             | Self::RedirectMismatch
             | Self::AppSuspended
             | Self::GitHubAway
@@ -166,6 +180,9 @@ impl Trouble {
             Self::StoreAway => "Something broke on our side",
             Self::NoSession | Self::SessionEnded => "You are not logged in",
             Self::NotAdministrator => "This is for administrators",
+            Self::BadKey => "GitHub does not accept the App's key",
+            Self::AlreadyAccepted | Self::DeadLetter(_) => "The delivery was accepted before",
+            Self::UnknownDelivery => "GitHub does not list this delivery",
             Self::NothingToShow => "There is nothing to show here",
         }
     }
@@ -231,10 +248,29 @@ impl Trouble {
                 "This is for the administrators of this Deputy. Whoever runs it names them in its configuration: \
                  `admins = [\"your-login\"]`."
             }
+            Self::BadKey => {
+                "GitHub does not accept the App's private key. Whoever runs this Deputy finds out why with `deputy doctor`."
+            }
+            Self::AlreadyAccepted => {
+                "The delivery was accepted before, so GitHub's delivering it again would change nothing."
+            }
+            Self::DeadLetter(handlers) => return dead_letter(handlers).into(),
+            Self::UnknownDelivery => {
+                "GitHub lists no delivery of this App with this GUID. It keeps them for three days; `deputyctl deliveries \
+                 --since 3d` lists them."
+            }
             Self::NothingToShow => "If you have just logged in, that holds. Otherwise begin here.",
         }
         .into()
     }
+}
+
+fn dead_letter(handlers: &[String]) -> String {
+    format!(
+        "The delivery arrived, and its handlers gave it up: {}. GitHub's delivering it again would be a duplicate; the log \
+         says what failed.",
+        handlers.join(", ")
+    )
 }
 
 fn other_person(asked: Option<&str>, is: &str) -> String {
