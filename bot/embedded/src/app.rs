@@ -10,21 +10,26 @@ use deputy_core::authorization::Authority;
 use deputy_core::command::About;
 use deputy_core::delivery::Delivery;
 use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError, Resumptions};
+use deputy_core::event_handler::Events;
 use deputy_core::ids::EventName;
 use deputy_core::language::{Vocabulary, VocabularyError};
 use deputy_core::login::OnLogin;
 use deputy_core::logins::Logins;
-use deputy_core::ports::{AppSigner, Clock, GitHub, Permanent, SystemClock};
+use deputy_core::ports::{AppSigner, Clock, Permanent, SystemClock};
+use deputy_core::redelivery::Redelivery;
 use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient, UserTokens};
+use deputy_github::needs::{Needs, UnknownEvent};
 use deputy_github::{GitHubPayloads, PemSigner, Secrets};
 use deputy_handlers::{COMMANDS, EVENTS};
 use deputy_web::{Server, ServerConfig};
 use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use url::Url;
 
 use crate::config::Config;
 use crate::control::Control;
+use crate::forward::Forwarder;
 use crate::logins;
 use crate::{Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
 
@@ -37,11 +42,13 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// When failed work is tried again.
     pub retry: Retry,
+    /// A smee channel that webhooks come from, beside those that come by themselves.
+    pub forward: Option<Url>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), retry: Retry::default() }
+        Self { clock: Arc::new(SystemClock), retry: Retry::default(), forward: None }
     }
 }
 
@@ -61,7 +68,7 @@ pub struct Running {
 
 /// Opens the store, starts the handlers and then the receiver.
 pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running> {
-    let Options { clock, retry } = options;
+    let Options { clock, retry, forward } = options;
     let server =
         Server::bind(ServerConfig { listen: config.listen, ..ServerConfig::default() }).await.with_context(
             || format!("cannot listen on {}; choose another address with DEPUTY_LISTEN", config.listen),
@@ -91,7 +98,14 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         }
         None => None,
     };
-    let deputy = Arc::new(deputy(config, &store, logins.clone(), Arc::clone(&clock))?);
+    let users: Arc<dyn UserTokens> = match &logins {
+        Some(logins) => Arc::new(logins::Tokens(Arc::clone(&logins.grants))),
+        None => Arc::new(NoLogins),
+    };
+    let client = Arc::new(github(config, users, Arc::clone(&clock))?);
+    let redelivery =
+        Arc::new(Redelivery::new(Arc::clone(&client) as _, Arc::new(store.clone()), Arc::clone(&clock)));
+    let deputy = Arc::new(deputy(config, &store, logins.clone(), client, Arc::clone(&clock))?);
     let resumptions = Arc::new(Resumptions::new(Arc::clone(&deputy)));
     let pages = match (public_url, &logins) {
         (Some(url), Some(logins)) => {
@@ -122,6 +136,14 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         let vault = vault.clone();
         async move { vault.keep_rewrapping().await }
     });
+    keeping.spawn({
+        let redelivery = Arc::clone(&redelivery);
+        async move { redelivery.keep_sweeping().await }
+    });
+    if let Some(channel) = forward {
+        let forwarder = Forwarder::new(channel, address, Arc::clone(&clock));
+        keeping.spawn(async move { forwarder.keep_forwarding().await });
+    }
     match Control::listen(&config.data) {
         Ok(control) => drop(keeping.spawn(control.serve(vault.clone()))),
         // A path that is too long for a socket is no reason not to serve.
@@ -132,6 +154,7 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
     }
     let router = deputy_web::router(Arc::clone(&app))
         .merge(deputy_web::auth::router(pages.clone()))
+        .merge(deputy_web::api::deliveries(pages.clone().map(|auth| (auth, redelivery))))
         .merge(deputy_web::api::router(pages));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
     Ok(Running { address, store, stop, server, workers, sweeper, vault, resumptions, keeping })
@@ -198,6 +221,17 @@ pub fn handlers_of(event: &EventName) -> impl Iterator<Item = &'static str> + '_
     dispatch::handlers_of(EVENTS, event)
 }
 
+/// What the App must be allowed and told of for the handlers of this build.
+pub fn needs() -> Result<Needs, UnknownEvent> {
+    let named = |events: Events| match events {
+        Events::Named(names) => names,
+        // Whatever there is, and nothing for its sake.
+        Events::All => &[],
+    };
+    let events = EVENTS.iter().flat_map(|handler| named(handler.events));
+    Needs::of(named(dispatch::COMMENT_EVENTS).iter().chain(events).copied())
+}
+
 /// The App's key, ready to sign.
 pub fn signer(config: &Config) -> anyhow::Result<Arc<dyn AppSigner>> {
     let signer = PemSigner::new(config.github.private_key.expose_secret())?;
@@ -209,7 +243,11 @@ pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
     Ok(Secrets::new(config.webhook_secrets.iter().map(|secret| secret.expose_secret().as_bytes()))?)
 }
 
-fn github(config: &Config, users: Arc<dyn UserTokens>, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
+pub(crate) fn github(
+    config: &Config,
+    users: Arc<dyn UserTokens>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Client> {
     let oauth = config
         .login
         .as_ref()
@@ -222,13 +260,9 @@ fn deputy(
     config: &Config,
     store: &Store,
     logins: Option<Arc<Logins>>,
+    github: Arc<Client>,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Deputy> {
-    let users: Arc<dyn UserTokens> = match &logins {
-        Some(logins) => Arc::new(logins::Tokens(Arc::clone(&logins.grants))),
-        None => Arc::new(NoLogins),
-    };
-    let github: Arc<dyn GitHub> = Arc::new(github(config, users, Arc::clone(&clock))?);
     Ok(Deputy {
         about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         vocabulary: vocabulary(&config.mention)?,
@@ -236,7 +270,7 @@ fn deputy(
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
         authorizer: Arc::new(Authority::new(
-            Arc::<dyn GitHub>::clone(&github),
+            Arc::clone(&github) as _,
             logins.as_deref().map(Logins::check),
             Arc::clone(&clock),
         )),

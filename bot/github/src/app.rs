@@ -26,10 +26,23 @@ pub struct AppSettings {
     pub client_id: Option<String>,
     /// Its settings page's public twin.
     pub html_url: String,
+    /// Whose it is.
+    pub owner: Option<AppOwner>,
     /// What it asks of each installation: `issues` → `write`.
     pub permissions: BTreeMap<String, String>,
     /// What it is told of.
     pub events: BTreeSet<String>,
+}
+
+/// Who owns an App, and so where its settings are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct AppOwner {
+    /// The account's name. An enterprise has a slug instead.
+    #[serde(alias = "slug")]
+    pub login: String,
+    /// Or a person.
+    #[serde(default, rename = "type", deserialize_with = "is_organization")]
+    pub is_organization: bool,
 }
 
 /// Where and how the App is sent webhooks.
@@ -191,6 +204,10 @@ fn installation_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<
 
 fn owner_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<UserId, D::Error> {
     u64::deserialize(deserializer).map(UserId)
+}
+
+fn is_organization<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    String::deserialize(deserializer).map(|kind| kind == "Organization")
 }
 
 fn is_there<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {

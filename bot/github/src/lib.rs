@@ -5,6 +5,7 @@ pub mod client;
 pub mod deliveries;
 pub mod envelope;
 pub mod manifest;
+pub mod needs;
 pub mod oauth;
 pub mod payload;
 mod payloads;

@@ -10,6 +10,7 @@ use deputy_core::ports::{AppSigner, AppSignerError, Clock, GitHubError};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::app::AppOwner;
 use crate::client::{App, Call, Client, ClientConfig, Identity, NoLogins, Path, encode};
 
 /// What the App is to be. Posted by the person's browser, as the field `manifest` of a form.
@@ -19,8 +20,9 @@ pub struct Manifest {
     pub name: String,
     /// Its homepage.
     pub url: String,
-    /// Where it is sent webhooks.
-    pub hook_attributes: HookAttributes,
+    /// Where it is sent webhooks; nowhere for the time being where it is `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook_attributes: Option<HookAttributes>,
     /// Where GitHub sends the browser with the code, when the App is made.
     pub redirect_url: String,
     /// Where people come back to after logging in; up to ten.
@@ -49,8 +51,12 @@ pub struct NewApp {
     pub id: AppId,
     /// Its name in URLs.
     pub slug: String,
+    /// What it is called. The person may have chosen another name than the manifest's.
+    pub name: String,
     /// Its public page.
     pub html_url: String,
+    /// Whose it is.
+    pub owner: Option<AppOwner>,
     /// Its OAuth client's id.
     pub client_id: String,
     /// Its OAuth client's secret.
@@ -87,7 +93,10 @@ pub async fn convert(
     struct Converted {
         id: u64,
         slug: String,
+        #[serde(default)]
+        name: String,
         html_url: String,
+        owner: Option<AppOwner>,
         client_id: String,
         client_secret: SecretString,
         webhook_secret: Option<SecretString>,
@@ -101,8 +110,10 @@ pub async fn convert(
         client.send(Identity::Anonymous, Call::post(path).with_secret_path()).await?.json()?;
     Ok(NewApp {
         id: AppId(new.id),
+        name: if new.name.is_empty() { new.slug.clone() } else { new.name },
         slug: new.slug,
         html_url: new.html_url,
+        owner: new.owner,
         client_id: new.client_id,
         client_secret: new.client_secret,
         webhook_secret: new.webhook_secret,

@@ -20,6 +20,7 @@ mod readiness;
 mod receive;
 mod routes;
 mod server;
+pub mod setup;
 
 pub use answer::Receipt;
 pub use app::App;

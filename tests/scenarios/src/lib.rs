@@ -50,6 +50,8 @@ pub struct World {
     pub app: App,
     /// Its installation on the organization.
     pub installation: Installation,
+    /// The smee channel that Deputy is started with.
+    pub forward: Option<url::Url>,
     login: Option<LoginConfig>,
     deputy: Option<Running>,
     folder: TempDir,
@@ -75,7 +77,20 @@ impl World {
         let app = github.app("deputy").register();
         let installation = app.install_on(&acme);
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Self { github, acme, shop, ada, grace, mallory, app, installation, login: None, deputy: None, folder }
+        Self {
+            github,
+            acme,
+            shop,
+            ada,
+            grace,
+            mallory,
+            app,
+            installation,
+            forward: None,
+            login: None,
+            deputy: None,
+            folder,
+        }
     }
 
     /// Starts Deputy on this world's data folder.
@@ -87,7 +102,8 @@ impl World {
         assert!(self.deputy.is_none(), "Deputy runs already");
         // Five tries as always, but none of them waits.
         let retry = Retry { waits: vec![Duration::ZERO; 4] };
-        let options = Options { retry, clock: Arc::new(clock::GitHubsClock(self.github.clock())) };
+        let clock = Arc::new(clock::GitHubsClock(self.github.clock()));
+        let options = Options { retry, clock, forward: self.forward.clone() };
         let deputy = app::start(&self.config(), options).await.expect("Deputy starts");
         self.app.send_webhooks_to(&format!("http://{}/webhook", deputy.address()));
         self.deputy = Some(deputy);

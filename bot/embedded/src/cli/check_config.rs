@@ -36,7 +36,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
                 let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 let _ = writeln!(text, "{:<16} {value}", name.replace('_', " "));
             }
-            output::print(&(text + "\nThe configuration is good. Start with: deputy serve\n"))
+            text.push_str(
+                "\nThe configuration is good. `deputy doctor` asks GitHub whether the App is, too; `deputy serve` starts.\n",
+            );
+            output::print(&text)
         }
         Err(problems) if arguments.json => {
             let problems: Vec<_> = problems
@@ -86,7 +89,9 @@ fn describe(config: &Config) -> serde_json::Value {
         "github": config.github.url,
         "app": config.github.issuer,
         "login": config.login.as_ref().map_or_else(
-            || "off: nobody can log in without the App's client secret".to_owned(),
+            || "off: without the App's client secret (github.client_secret_file) nobody can log in, and only help and ping \
+                 answer"
+                    .to_owned(),
             |login| match &login.public_url {
                 Some(url) => format!("at {}", url.as_str()),
                 None => format!("at http://{}", config.listen),

@@ -4,10 +4,12 @@
 #![allow(clippy::print_stderr)]
 
 mod check_config;
+mod doctor;
 mod keys;
 mod output;
 mod receive;
 mod serve;
+mod setup;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,7 +35,11 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Receive webhooks and answer commands, until SIGTERM or Ctrl-C
-    Serve(ConfigFile),
+    Serve(serve::Arguments),
+    /// Register a GitHub App with one click, and write its credentials and a configuration
+    Setup(setup::Arguments),
+    /// Check the App at GitHub and this machine: what is wrong, and how to mend it; changes nothing
+    Doctor(doctor::Arguments),
     /// Check the configuration: what is wrong, and how to mend it
     CheckConfig(check_config::Arguments),
     /// Show what a payload would do, offline: which handlers get it, which commands it holds
@@ -73,7 +79,9 @@ impl ConfigFile {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(config) => serve::run(&config),
+        Command::Serve(arguments) => serve::run(&arguments),
+        Command::Setup(arguments) => setup::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Receive(arguments) => receive::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),

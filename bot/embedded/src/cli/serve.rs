@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
 
 use super::{ConfigFile, show};
 use crate::app::{self, Options};
@@ -13,8 +15,17 @@ use crate::log;
 /// Signals that come this close together are one.
 const ONE_WISH: Duration = Duration::from_secs(1);
 
-pub(super) fn run(file: &ConfigFile) -> ExitCode {
-    let config = match file.load() {
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Take webhooks from a smee channel, such as https://smee.io/your-channel; for development without a public address
+    #[arg(long, value_name = "URL", env = "DEPUTY_FORWARD", value_parser = crate::forward::channel)]
+    forward: Option<Url>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let config = match arguments.config.load() {
         Ok(config) => config,
         Err(problems) => {
             let code = show(&problems);
@@ -30,7 +41,7 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(&config)) {
+    match runtime.block_on(serve(&config, arguments.forward.clone())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "deputy cannot go on");
@@ -39,11 +50,11 @@ pub(super) fn run(file: &ConfigFile) -> ExitCode {
     }
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &Config, forward: Option<Url>) -> anyhow::Result<()> {
     // Before anything else, so that a signal while starting is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let running = app::start(config, Options::default()).await?;
+    let running = app::start(config, Options { forward, ..Options::default() }).await?;
     tracing::info!(
         address = %running.address(),
         data = %config.data.display(),

@@ -76,6 +76,11 @@ impl ClientConfig {
         Ok(Self { api, graphql, site, ..Self::default() })
     }
 
+    /// Where people see this GitHub, without a slash at its end.
+    pub fn site(&self) -> &str {
+        &self.site
+    }
+
     /// Whether anything is sent over TLS.
     pub(crate) fn is_encrypted(&self) -> bool {
         self.api.starts_with("https:") || self.site.starts_with("https:")

@@ -149,10 +149,10 @@ async fn a_manifest_makes_an_app_that_works() {
     let manifest = manifest::Manifest {
         name: "My Deputy".to_owned(),
         url: "https://deputy.example".to_owned(),
-        hook_attributes: manifest::HookAttributes {
+        hook_attributes: Some(manifest::HookAttributes {
             url: "http://127.0.0.1:9/webhook".to_owned(),
             active: true,
-        },
+        }),
         redirect_url: "http://127.0.0.1:4000/setup".to_owned(),
         callback_urls: vec![CALLBACK.to_owned()],
         public: false,

@@ -9,7 +9,7 @@ mod cookie;
 mod done;
 mod finish;
 mod pace;
-mod page;
+pub(crate) mod page;
 mod trouble;
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use crate::problem::Problem;
 /// Where GitHub sends browsers back to: to be listed among the App's callback URLs.
 pub const CALLBACK_PATH: &str = "/auth/callback";
 const DONE_PATH: &str = "/auth/done";
-const STYLE_PATH: &str = "/auth/style.css";
+pub(crate) const STYLE_PATH: &str = "/auth/style.css";
 
 /// More people than this do not log in by hand; whoever does it faster is no person.
 const WEB_LOGINS_A_MINUTE: u32 = 300;

@@ -17,7 +17,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-
 
 /// On every answer of a login, redirects included: nothing is stored by a cache, framed by others, or told to the next
 /// site.
-pub(super) fn guard(headers: &mut HeaderMap) {
+pub(crate) fn guard(headers: &mut HeaderMap) {
     let fields: [(HeaderName, &'static str); 6] = [
         (CACHE_CONTROL, "no-store"),
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -74,6 +74,15 @@ pub(super) fn trouble(trouble: &Trouble, again: &str) -> Response {
 }
 
 fn show(status: StatusCode, title: &str, body: &Markup, way: Option<&Way<'_>>) -> Response {
+    let body = html! {
+        (body)
+        @if let Some(Way { href, text }) = way { p { a .way href=(href) { (text) } } }
+    };
+    document(status, title, &body)
+}
+
+/// A page of ours around `body`.
+pub(crate) fn document(status: StatusCode, title: &str, body: &Markup) -> Response {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -91,7 +100,6 @@ fn show(status: StatusCode, title: &str, body: &Markup, way: Option<&Way<'_>>) -
                     p .brand { "Deputy" }
                     h1 { (title) }
                     (body)
-                    @if let Some(Way { href, text }) = way { p { a .way href=(href) { (text) } } }
                 }
             }
         }
@@ -102,7 +110,7 @@ fn show(status: StatusCode, title: &str, body: &Markup, way: Option<&Way<'_>>) -
 }
 
 /// Our own texts mark what is typed with backticks, for terminals and pages alike.
-fn code_spans(text: &str) -> Markup {
+pub(crate) fn code_spans(text: &str) -> Markup {
     html! {
         @for (index, part) in text.split('`').enumerate() {
             @if index % 2 == 1 { code { (part) } } @else { (part) }
@@ -111,7 +119,7 @@ fn code_spans(text: &str) -> Markup {
 }
 
 /// The pages' only style sheet. A file of its own, so that the policy needs no exception.
-pub(super) async fn style() -> Response {
+pub(crate) async fn style() -> Response {
     let headers = [
         (CONTENT_TYPE, "text/css; charset=utf-8"),
         (CACHE_CONTROL, "public, max-age=3600"),

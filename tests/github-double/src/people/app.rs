@@ -26,7 +26,7 @@ const PERMISSIONS: [(&str, Access); 10] = [
 ];
 
 /// The events that Deputy listens to, and the default of [`AppBuilder`].
-const EVENTS: [&str; 22] = [
+const EVENTS: [&str; 23] = [
     "check_run",
     "check_suite",
     "commit_comment",
@@ -46,6 +46,7 @@ const EVENTS: [&str; 22] = [
     "repository",
     "status",
     "team",
+    "team_add",
     "workflow_dispatch",
     "workflow_job",
     "workflow_run",

@@ -25,12 +25,15 @@ const KEPT: TimeDelta = TimeDelta::days(3);
 
 fn config(state: &mut State, call: &Call) -> Answer {
     let webhook = &state.app(app(call)?).webhook;
-    Ok(Reply::ok(json!({
+    let mut config = json!({
         "content_type": if webhook.form { "form" } else { "json" },
         "insecure_ssl": "0",
         "secret": "********",
-        "url": webhook.url.clone().unwrap_or_default(),
-    })))
+    });
+    if let Some(url) = &webhook.url {
+        config["url"] = json!(url);
+    }
+    Ok(Reply::ok(config))
 }
 
 fn configure(state: &mut State, call: &Call) -> Answer {
