@@ -7,7 +7,7 @@ use clap::Args;
 use deputy_core::ports::SystemClock;
 use serde_json::json;
 
-use super::{ConfigFile, show};
+use super::{ConfigFile, UNFIT, output, show};
 use crate::doctor::{Finding, Level, examine};
 
 #[derive(Debug, Args)]
@@ -32,10 +32,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         }
     };
     let mut findings = Vec::new();
+    let mut printed = ExitCode::SUCCESS;
     let looked = runtime.block_on(examine(&config, Arc::new(SystemClock), |finding| {
         // As they come: GitHub takes its time.
         if !arguments.json {
-            print(&finding);
+            printed = output::print(&line(&finding));
         }
         findings.push(finding);
     }));
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         eprintln!(
             "deputy doctor: {error:#}\n  hint: `deputy check-config` says what is wrong with the configuration"
         );
-        return ExitCode::from(2);
+        return ExitCode::from(UNFIT);
     }
     let count = |level| findings.iter().filter(|finding| finding.level == level).count();
     let (problems, warnings) = (count(Level::Problem), count(Level::Warning));
@@ -54,17 +55,15 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
                 json!({ "check": check, "level": level.name(), "what": what, "fix": fix })
             })
             .collect();
-        println!("{:#}", json!({ "ok": problems == 0, "findings": list }));
+        printed = output::print(&output::json(&json!({ "ok": problems == 0, "findings": list })));
     } else {
         let plural = |count| if count == 1 { "" } else { "s" };
         eprintln!("\n{problems} problem{}, {warnings} warning{}.", plural(problems), plural(warnings));
     }
-    if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if problems == 0 { printed } else { ExitCode::FAILURE }
 }
 
-fn print(Finding { check, level, what, fix }: &Finding) {
-    println!("{:<8} {check:<15} {what}", level.name());
-    if let Some(fix) = fix {
-        println!("{:24} fix: {fix}", "");
-    }
+fn line(Finding { check, level, what, fix }: &Finding) -> String {
+    let fix = fix.as_ref().map(|fix| format!("{:24} fix: {fix}\n", "")).unwrap_or_default();
+    format!("{:<8} {check:<15} {what}\n{fix}", level.name())
 }

@@ -20,6 +20,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 use url::Url;
 
+use super::UNFIT;
 use crate::app;
 use crate::credentials::{Overwrite, Settings, Target};
 
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(target) => target,
         Err(problem) => {
             eprintln!("deputy setup: {problem}");
-            return ExitCode::from(2);
+            return ExitCode::from(UNFIT);
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -194,7 +195,7 @@ impl Finish for Buyer {
             )
         })?;
         let finished = Finished { name: app.name.clone(), next: self.next(&app) };
-        println!("{}", self.target.config().display());
+        super::output::print(&format!("{}\n", self.target.config().display()));
         for old in moved {
             eprintln!("What was there before is now {}.", old.display());
         }
