@@ -32,7 +32,8 @@
 //! assert_eq!(ended.history.last().unwrap().type_name(), "ExecutionSucceeded");
 //! ```
 //!
-//! Distributed maps are executions of their own, which [`map_run`] keeps count of on items that [`item_reader`] reads;
+//! Distributed maps are executions of their own, which [`map_run`] keeps count of on items that [`item_reader`] reads and
+//! whose results [`result_writer`] puts into files;
 //! [`inspect`] tries one state by itself; [`graph`] draws. [`simulate`] runs whole executions in virtual time, and
 //! [`scenario`] compares what comes of them with what must.
 
@@ -53,6 +54,7 @@ pub mod jsonpath;
 pub mod map_run;
 mod payload;
 pub mod program;
+pub mod result_writer;
 pub mod scenario;
 pub mod simulate;
 mod time;

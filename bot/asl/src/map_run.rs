@@ -17,6 +17,7 @@ use crate::execution::Variables;
 use crate::history::ErrorDetails;
 use crate::payload::{MAX_PAYLOAD_BYTES, Payload};
 use crate::program::{Kind, Program};
+use crate::result_writer;
 use crate::time::Timestamp;
 
 /// How many children AWS runs at once when nothing else is said.
@@ -161,6 +162,11 @@ impl MapRun {
         self.results.get(&index)
     }
 
+    /// All children with what they came to, in order.
+    pub fn results(&self) -> impl Iterator<Item = (u32, &Child, Option<&Outcome>)> {
+        (0..).zip(&self.children).map(|(index, child)| (index, child, self.results.get(&index)))
+    }
+
     /// Whether more items have failed than are tolerated. Without a threshold none is.
     pub fn is_exceeded(&self) -> bool {
         let request = &self.request;
@@ -198,7 +204,7 @@ impl MapRun {
                 }
             })
             .collect();
-        Some(Ok(Payload::array(&outputs)))
+        Some(Ok(result_writer::output(&self.request, Payload::array(&outputs))))
     }
 
     /// Makes the run go on after a redrive of the execution: everything that failed is to run again.

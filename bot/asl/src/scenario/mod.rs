@@ -234,6 +234,12 @@ impl Scenario {
         read::parse(text)
     }
 
+    /// The same with another input.
+    #[must_use]
+    pub fn with_input(self, input: Value) -> Self {
+        Self { input, ..self }
+    }
+
     /// Runs it, as an execution of the type that the definition was parsed for.
     pub fn run(&self, program: &Arc<Program>, kind: ExecutionType) -> Report {
         play::run(self, program, kind)

@@ -98,7 +98,7 @@ fn sync_answer(ended: &Ended) -> Value {
     let info = &ended.origin.info;
     let mut answer = Map::new();
     answer.insert("executionArn".into(), info.id.as_ref().into());
-    answer.insert("stateMachineArn".into(), info.state_machine_id.as_ref().into());
+    answer.insert("stateMachineArn".into(), without_case(&info.state_machine_id).into());
     answer.insert("name".into(), info.name.as_ref().into());
     answer.insert("startDate".into(), date(ended.started));
     answer.insert("stopDate".into(), date(ended.stopped));
@@ -141,12 +141,34 @@ pub(super) fn parse_input(text: &str) -> Result<Payload, ApiError> {
     })
 }
 
+/// What an ARN starts; with a test case of the mocks behind `#`, as in Step Functions Local.
 fn target(core: &mut Core, arn: &str) -> Result<Target, ApiError> {
+    let Some((plain, case)) = arn.split_once('#') else { return plain_target(core, arn) };
+    let mut target = plain_target(core, plain)?;
+    let known = core.config.registry.test_cases(&target.name);
+    if !known.iter().any(|known| known == case) {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(ApiError::validation(format!(
+            "The mock configuration has no test case '{case}' of the state machine '{}'; it has: {known}",
+            target.name
+        )));
+    }
+    // The execution keeps it with its machine, so that it outlives the process.
+    target.arn = format!("{}#{case}", target.arn);
+    Ok(target)
+}
+
+fn plain_target(core: &mut Core, arn: &str) -> Result<Target, ApiError> {
     let (name, qualifier) = machine_of(arn)?;
     let machine = core.catalog.machines.get(&name).ok_or_else(|| ApiError::no_machine(arn))?;
     let [byte, ..] = crate::engine::random_bytes();
     let chance = u32::from(byte) * 100 / 256;
     machine.target(qualifier.as_deref(), chance).ok_or_else(|| ApiError::no_machine(arn))
+}
+
+/// A machine's ARN without the test case that an execution keeps there.
+pub(crate) fn without_case(arn: &str) -> &str {
+    arn.split_once('#').map_or(arn, |(arn, _)| arn)
 }
 
 pub(super) async fn stop(engine: &Engine, params: Params<'_>) -> Result<Value, ApiError> {
@@ -212,7 +234,7 @@ fn shown(described: Described, all: bool) -> Value {
     let mut answer = Map::new();
     let info = &origin.info;
     answer.insert("executionArn".into(), info.id.as_ref().into());
-    answer.insert("stateMachineArn".into(), info.state_machine_id.as_ref().into());
+    answer.insert("stateMachineArn".into(), without_case(&info.state_machine_id).into());
     answer.insert("name".into(), info.name.as_ref().into());
     answer.insert("status".into(), status.name().into());
     answer.insert("startDate".into(), date(started));
@@ -363,7 +385,7 @@ fn rows(
         last = Some(row.get(0)?);
         let mut shown = json!({
             "executionArn": about.arn,
-            "stateMachineArn": about.machine,
+            "stateMachineArn": without_case(&about.machine),
             "name": row.get::<_, String>(1)?,
             "status": Status::of_code(row.get(2)?).name(),
             "startDate": date(Timestamp(row.get(3)?)),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::paging::{Page, with_token};
 use super::params::{Params, constraint, date};
-use super::{tags, variables, versions};
+use super::{executions, tags, variables, versions};
 use crate::catalog::{MACHINE, Machine, Revision, definition_hash};
 use crate::engine::core::Core;
 use crate::engine::{Engine, random_uuid};
@@ -40,7 +40,7 @@ pub(super) async fn create(engine: &Engine, params: Params<'_>) -> Result<Value,
     if description.is_some() && !publish {
         return Err(ApiError::validation("Version description can only be set when publish is true"));
     }
-    let accepted = accept(params.required("definition")?, express, &engine.config().registry)?;
+    let accepted = accept(params.required("definition")?, name, express, &engine.config().registry)?;
     let hash = definition_hash(&accepted.text, express);
     let revision = Revision {
         definition: hash,
@@ -129,7 +129,7 @@ pub(super) async fn update(engine: &Engine, params: Params<'_>) -> Result<Value,
             let express = machine.express;
             let mut revision = machine.current.clone();
             if let Some(definition) = &definition {
-                let accepted = accept(definition, express, &registry)?;
+                let accepted = accept(definition, &name, express, &registry)?;
                 revision.definition = definition_hash(&accepted.text, express);
                 core.learn(revision.definition, &accepted, express);
             }
@@ -237,7 +237,8 @@ pub(super) async fn describe_for_execution(engine: &Engine, params: Params<'_>) 
             revision.definition = origin.definition;
             revision.role_arn = Arc::clone(&origin.info.role_arn);
             let mut answer = shape(core, &name, &revision, all)?;
-            answer.insert("stateMachineArn".into(), origin.info.state_machine_id.as_ref().into());
+            let arn = executions::without_case(&origin.info.state_machine_id);
+            answer.insert("stateMachineArn".into(), arn.into());
             let now = core.now();
             answer.insert("updateDate".into(), date(machine.as_ref().map_or(now, |machine| machine.updated)));
             if let Some(revision_id) = machine.and_then(|machine| machine.revision_id) {
@@ -312,7 +313,7 @@ pub(super) fn too_long(name: &str, limit: usize) -> ApiError {
 }
 
 /// Parses a definition; the error lists all that is wrong. What nobody here can do is wrong as well.
-fn accept(text: &str, express: bool, registry: &Registry) -> Result<Accepted, ApiError> {
+fn accept(text: &str, name: &str, express: bool, registry: &Registry) -> Result<Accepted, ApiError> {
     let invalid = |message: String| ApiError::new("InvalidDefinition", message);
     if text.len() > MAX_DEFINITION {
         return Err(too_long("definition", MAX_DEFINITION));
@@ -324,7 +325,7 @@ fn accept(text: &str, express: bool, registry: &Registry) -> Result<Accepted, Ap
     }
     let program = report.program.ok_or_else(|| invalid("Invalid State Machine Definition: ''".into()))?;
     let missing: Vec<String> = registry
-        .missing(&program)
+        .missing(&program, name)
         .into_iter()
         .map(|(pointer, state, resource)| {
             format!(

@@ -19,7 +19,7 @@ mod versions;
 
 use serde_json::Value;
 
-pub(crate) use self::executions::{description, start_execution};
+pub(crate) use self::executions::{description, start_execution, without_case};
 use self::params::Params;
 use crate::engine::Engine;
 use crate::error::ApiError;

@@ -77,11 +77,16 @@ pub(crate) fn sign<B>(
     let stamp = format!("{}Z", stamp.get(..15).unwrap_or_default());
     let scope = format!("{}/{region}/{service}/aws4_request", stamp.get(..8).unwrap_or_default());
     let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
-    let mut canonical = format!("host:{host}\nx-amz-date:{stamp}\n");
-    let mut signed = String::from("host;x-amz-date");
-    if let Some(target) = text(request.headers(), "x-amz-target") {
-        let _ = writeln!(canonical, "x-amz-target:{target}");
-        signed.push_str(";x-amz-target");
+    let mut canonical = format!("host:{host}\n");
+    let mut signed = String::from("host");
+    // In the order of names, and those that are there.
+    for name in ["x-amz-content-sha256", "x-amz-date", "x-amz-security-token", "x-amz-target"] {
+        let value = if name == "x-amz-date" { Some(stamp.as_str()) } else { text(request.headers(), name) };
+        if let Some(value) = value {
+            let _ = writeln!(canonical, "{name}:{value}");
+            signed.push(';');
+            signed.push_str(name);
+        }
     }
     let path = request.uri().path();
     let query = request.uri().query().unwrap_or_default();
@@ -133,7 +138,7 @@ fn parse_stamp(stamp: &str) -> Option<Timestamp> {
     Timestamp::parse(&text)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

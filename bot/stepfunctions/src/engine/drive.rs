@@ -188,10 +188,12 @@ impl Core {
     pub(crate) fn report(&mut self, id: ExecutionId, task: TaskId, result: TaskResult) {
         let Some(instance) = self.load(id) else { return };
         let Some(open) = instance.tasks.get(&task) else { return };
-        let waits = matches!(
-            &open.request.integration,
-            Integration::Service { pattern: Pattern::WaitForTaskToken, .. }
-        );
+        // Who has said before that the request was taken answers for the callback as well.
+        let waits = !open.submitted
+            && matches!(
+                &open.request.integration,
+                Integration::Service { pattern: Pattern::WaitForTaskToken, .. }
+            );
         let event = match result {
             Ok(output) if waits => EventKind::TaskSubmitted { task, output },
             Ok(output) => EventKind::TaskSucceeded { task, output },

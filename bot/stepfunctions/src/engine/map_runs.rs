@@ -1,6 +1,6 @@
 //! Distributed maps: children that are executions of their own, started as concurrency and tolerance allow.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use deputy_asl::map_run::MapRun;
@@ -66,6 +66,8 @@ pub(crate) struct MapRuns {
     /// Those that may start children, or be over. A queue rather than calls: children may end as soon as they start, and
     /// a map of ten thousand of them must not be ten thousand calls deep.
     pub(crate) moved: VecDeque<u64>,
+    /// Those whose results are being written.
+    pub(super) writing: HashSet<u64>,
 }
 
 impl MapRuns {
@@ -173,7 +175,7 @@ impl Core {
         let end =
             self.map_runs.records.get(&number).and_then(|record| record.run.as_ref()).and_then(MapRun::end);
         if let Some(end) = end {
-            self.end_map_run(number, end);
+            self.write_results(number, end);
         }
     }
 
@@ -208,10 +210,7 @@ impl Core {
             alias: None,
         };
         // Derived, so that a restart finds the child that it started before.
-        let mut hash = Sha256::new();
-        hash.update(arn.as_bytes());
-        hash.update(index.to_be_bytes());
-        let name = uuid_text(&hash.finalize());
+        let name = child_name(arn, index);
         let item = MapItem { index: u64::from(index), key: None, value: child.input.clone() };
         let start = Start {
             target,
@@ -239,13 +238,8 @@ impl Core {
     }
 
     fn adopt_child(&mut self, number: u64, index: u32, arn: &Arc<str>) {
-        let mut hash = Sha256::new();
-        hash.update(arn.as_bytes());
-        hash.update(index.to_be_bytes());
-        let name = uuid_text(&hash.finalize());
-        let machine =
-            arn.split(":mapRun:").nth(1).and_then(|rest| rest.rsplit_once(':')).map_or("", |(it, _)| it);
-        let child = self.config.home.arn("execution", format_args!("{machine}:{name}"));
+        let child =
+            self.config.home.arn("execution", format_args!("{}:{}", machine_of(arn), child_name(arn, index)));
         let outcome = self
             .find_arn(&child)
             .ok()
@@ -277,14 +271,22 @@ impl Core {
         self.map_runs.moved.push_back(number);
     }
 
-    fn end_map_run(&mut self, number: u64, end: Result<Payload, ErrorDetails>) {
+    pub(super) fn end_map_run(&mut self, number: u64, end: Result<Payload, ErrorDetails>) {
         let now = self.now();
         let Some(record) = self.map_runs.records.get_mut(&number) else { return };
+        // Stopped while its results were written.
+        if record.stopped.is_some() {
+            return;
+        }
         record.stopped = Some(now);
         record.status = if end.is_ok() { "SUCCEEDED" } else { "FAILED" }.into();
         if let Some(run) = record.run.take() {
             record.items = item_counts(&run);
             record.executions.total = record.items.total;
+            if end.is_ok() && run.request.writer.as_ref().is_some_and(|writer| writer.resource.is_some()) {
+                record.items.results_written = record.items.succeeded;
+                record.executions.results_written = record.executions.succeeded;
+            }
         }
         let (execution, map_run) = (record.execution, record.map_run);
         self.keep_map_run(number);
@@ -330,6 +332,23 @@ impl Core {
     }
 }
 
+/// The name of a map run's child.
+pub(super) fn child_name(map_run_arn: &str, index: u32) -> String {
+    let mut hash = Sha256::new();
+    hash.update(map_run_arn.as_bytes());
+    hash.update(index.to_be_bytes());
+    uuid_text(&hash.finalize())
+}
+
+/// `MACHINE/LABEL`, in which a map run's children are listed.
+pub(super) fn machine_of(map_run_arn: &str) -> &str {
+    map_run_arn
+        .split(":mapRun:")
+        .nth(1)
+        .and_then(|rest| rest.rsplit_once(':'))
+        .map_or("", |(machine, _)| machine)
+}
+
 /// How the items of a map stand.
 pub(crate) fn item_counts(run: &MapRun) -> Counts {
     let counts = run.counts();
@@ -343,28 +362,24 @@ pub(crate) fn item_counts(run: &MapRun) -> Counts {
     }
 }
 
-/// Fetches the file or listing that the items are in.
-fn read_items(
-    registry: Registry,
-    reader: ReaderRequest,
+/// A call that is no Task state's: of an `ItemReader` or a `ResultWriter`.
+pub(super) fn outside_call(
     instance: &Instance,
-) -> impl Future<Output = Result<Vec<Value>, ErrorDetails>> + Send + 'static {
+    state: &str,
+    resource: &Arc<str>,
+    parameters: Payload,
+) -> TaskCall {
     let info = &instance.origin.info;
-    let failed = |cause: String| ErrorDetails {
-        error: Some("States.ItemReaderFailed".into()),
-        cause: Some(cause.into()),
-    };
-    let integration = Integration::parse(&reader.resource).unwrap_or(Integration::LambdaFunction);
-    let call = TaskCall {
+    TaskCall {
         execution: Arc::clone(&info.id),
         state_machine: Arc::clone(&info.state_machine_id),
         request: Arc::new(TaskRequest {
             task: TaskId(0),
-            state: "ItemReader".into(),
-            path: "ItemReader".into(),
-            resource: Arc::clone(&reader.resource),
-            integration: integration.clone(),
-            parameters: reader.parameters.clone(),
+            state: state.into(),
+            path: state.into(),
+            resource: Arc::clone(resource),
+            integration: Integration::parse(resource).unwrap_or(Integration::LambdaFunction),
+            parameters,
             timeout_seconds: None,
             heartbeat_seconds: None,
             attempt: 0,
@@ -373,23 +388,59 @@ fn read_items(
         }),
         submitted: Arc::new(|_| {}),
         id: instance.id,
-    };
+    }
+}
+
+/// Has a call done by whoever does such.
+pub(super) async fn done_outside(registry: &Registry, call: TaskCall) -> Result<Payload, String> {
+    let resource = Arc::clone(&call.request.resource);
+    let service = registry
+        .find_override(&call)
+        .or_else(|| registry.find(&resource, &call.request.integration))
+        .cloned()
+        .ok_or_else(|| format!("No service here does {resource}."))?;
+    service.call(call).await.map_err(|error| error.cause.as_deref().unwrap_or_default().to_owned())
+}
+
+/// Fetches the file or listing that the items are in.
+fn read_items(
+    registry: Registry,
+    reader: ReaderRequest,
+    instance: &Instance,
+) -> impl Future<Output = Result<Vec<Value>, ErrorDetails>> + Send + 'static {
+    let first = outside_call(instance, "ItemReader", &reader.resource, reader.parameters.clone());
     async move {
-        let service = registry
-            .find_override(&call)
-            .or_else(|| registry.find(&reader.resource, &integration))
-            .cloned()
-            .ok_or_else(|| failed(format!("No service here does {}.", reader.resource)))?;
-        let answer = service.call(call).await.map_err(|error| ErrorDetails {
-            error: Some("States.ItemReaderFailed".into()),
-            cause: error.cause,
-        })?;
-        let answer = answer.value();
-        let body = match (answer.get("Body"), answer.get("Contents")) {
-            (Some(Value::String(text)), _) => text.clone(),
-            (Some(other), _) | (None, Some(other)) => other.to_string(),
-            (None, None) => String::new(),
-        };
-        item_reader::items_of(reader.config.value(), body.as_bytes())
+        let mut listed: Vec<Value> = Vec::new();
+        let mut call = first;
+        loop {
+            let again = call.clone();
+            let answer = done_outside(&registry, call).await.map_err(|cause| ErrorDetails {
+                error: Some("States.ItemReaderFailed".into()),
+                cause: Some(cause.into()),
+            })?;
+            let answer = answer.value();
+            if let (None, Some(Value::Array(contents))) = (answer.get("Body"), answer.get("Contents")) {
+                listed.extend(contents.iter().cloned());
+                // Listings come in pages.
+                let Some(Value::String(token)) = answer.get("NextContinuationToken") else {
+                    let body = Value::Array(listed).to_string();
+                    return item_reader::items_of(reader.config.value(), body.as_bytes());
+                };
+                let mut request = again.request.as_ref().clone();
+                let mut parameters = request.parameters.into_value();
+                if let Some(members) = parameters.as_object_mut() {
+                    members.insert("ContinuationToken".into(), token.as_str().into());
+                }
+                request.parameters = Payload::from(parameters);
+                call = TaskCall { request: Arc::new(request), ..again };
+                continue;
+            }
+            let body = match answer.get("Body") {
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            };
+            return item_reader::items_of(reader.config.value(), body.as_bytes());
+        }
     }
 }

@@ -12,6 +12,7 @@ mod instance;
 mod load;
 mod map_runs;
 mod native;
+mod results;
 mod shelf;
 mod start;
 mod status;

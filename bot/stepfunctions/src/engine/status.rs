@@ -207,7 +207,7 @@ pub(crate) fn report_to_parent(task: TaskId, ended: &Ended, output_as_json: bool
         answer.insert("RedriveStatusReason".into(), reason.into());
     }
     answer.insert("StartDate".into(), ended.started.0.into());
-    answer.insert("StateMachineArn".into(), text(&info.state_machine_id));
+    answer.insert("StateMachineArn".into(), crate::api::without_case(&info.state_machine_id).into());
     answer.insert("Status".into(), ended.status.name().into());
     answer.insert("StopDate".into(), ended.stopped.0.into());
     let answer = Value::Object(answer);

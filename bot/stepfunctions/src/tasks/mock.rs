@@ -1,6 +1,6 @@
 //! Step Functions Local's `MockConfigFile.json`: recorded answers in place of services.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,8 +12,8 @@ use super::{TaskCall, TaskError, TaskFuture, TaskService};
 
 /// Mocked answers by state machine, test case and state.
 ///
-/// A test case is chosen as in Step Functions Local, by starting `…:stateMachine:NAME#TESTCASE`; or, when a whole server runs
-/// one test case, with [`Mocks::choose`].
+/// A test case is chosen as in Step Functions Local, by starting `…:stateMachine:NAME#TESTCASE`; or, for all executions that
+/// name none, with [`Mocks::choose`].
 #[derive(Debug, Clone, Default)]
 pub struct Mocks {
     cases: HashMap<(String, String), HashMap<String, Answers>>,
@@ -90,8 +90,17 @@ impl Mocks {
             let mut answers = Vec::new();
             for (range, response) in attempts {
                 let (first, last) = parse_range(&range).ok_or_else(|| {
-                    MockError::Malformed(format!("`{range}` in {name} is no attempt or range"))
+                    MockError::Malformed(format!(
+                        "`{range}` in {name} is neither a number of an attempt nor a range such as 0-2"
+                    ))
                 })?;
+                if let Some((one, other, _)) =
+                    answers.iter().find(|(one, other, _)| first <= *other && *one <= last)
+                {
+                    return Err(MockError::Malformed(format!(
+                        "{name} answers attempts {first}-{last} twice: see {one}-{other}"
+                    )));
+                }
                 let answer = match response {
                     Response { value: Some(value), error: None } => Answer::Return(value),
                     Response { value: None, error: Some(Throw { error, cause }) } => {
@@ -132,24 +141,54 @@ impl Mocks {
         self
     }
 
+    /// The machines that have test cases, by name.
+    pub fn machines(&self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.cases.keys().map(|(machine, _)| machine).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    /// The test cases of a machine.
+    pub fn cases_of(&self, machine: &str) -> Vec<String> {
+        let mut cases: Vec<String> =
+            self.cases.keys().filter(|(of, _)| of == machine).map(|(_, case)| case.clone()).collect();
+        cases.sort();
+        cases
+    }
+
     fn answers(&self, call: &TaskCall) -> Option<&Answers> {
-        let machine = call.state_machine.rsplit(':').next()?;
-        let case = self.chosen.get(machine)?;
-        self.cases.get(&(machine.to_owned(), case.clone()))?.get(call.request.state.as_ref())
+        let named = call.state_machine.split(':').nth(6)?;
+        let (machine, case) = match named.split_once('#') {
+            Some((machine, case)) => (machine, case),
+            None => (named, self.chosen.get(named)?.as_str()),
+        };
+        let case = case.to_owned();
+        self.cases.get(&(machine.to_owned(), case))?.get(call.request.state.as_ref())
     }
 }
 
 /// `"0"` or `"1-3"`.
 fn parse_range(text: &str) -> Option<(u32, u32)> {
     match text.split_once('-') {
-        Some((first, last)) => Some((first.trim().parse().ok()?, last.trim().parse().ok()?)),
+        Some((first, last)) => {
+            let (first, last) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+            (first <= last).then_some((first, last))
+        }
         None => text.trim().parse().ok().map(|number| (number, number)),
     }
 }
 
 impl TaskService for Mocks {
     fn accepts(&self, _: &str, _: &Integration) -> bool {
-        !self.chosen.is_empty()
+        // It stands in for single states of single machines.
+        false
+    }
+
+    fn stands_in(&self, machine: &str, state: &str) -> bool {
+        self.cases.iter().any(|((of, _), states)| of == machine && states.contains_key(state))
+    }
+
+    fn test_cases(&self, machine: &str) -> Vec<String> {
+        self.cases_of(machine)
     }
 
     fn accepts_call(&self, call: &TaskCall) -> bool {
@@ -169,7 +208,11 @@ impl TaskService for Mocks {
             .iter()
             .find(|(first, last, _)| (*first..=*last).contains(&attempt))
             .map(|(_, _, it)| it.clone());
-        if matches!(&call.request.integration, Integration::Service { pattern: Pattern::Sync, .. }) {
+        // A mock answers for the job or the callback too, as in Step Functions Local.
+        if matches!(
+            &call.request.integration,
+            Integration::Service { pattern: Pattern::Sync | Pattern::WaitForTaskToken, .. }
+        ) {
             call.submitted(Payload::empty_object());
         }
         Box::pin(async move {
@@ -197,7 +240,18 @@ mod tests {
         }"#;
         let mocks = Mocks::parse(text).unwrap();
         assert_eq!(mocks.cases[&("M".to_owned(), "Happy".to_owned())]["Call"].len(), 2);
-        let broken = text.replace("\"Call\": \"Fine\"", "\"Call\": \"Nowhere\"");
-        assert!(matches!(Mocks::parse(&broken), Err(MockError::Malformed(_))));
+        assert_eq!((mocks.machines(), mocks.cases_of("M")), (vec!["M".to_owned()], vec!["Happy".to_owned()]));
+        assert!(
+            mocks.stands_in("M", "Call") && !mocks.stands_in("M", "Other") && !mocks.stands_in("N", "Call")
+        );
+        for (wrong, right) in [
+            ("\"Call\": \"Fine\"", "\"Call\": \"Nowhere\""),
+            ("\"1-2\"", "\"2-1\""),
+            ("\"1-2\"", "\"0-2\""),
+            ("{\"Return\": {\"a\": 1}}", "{}"),
+        ] {
+            let broken = text.replace(wrong, right);
+            assert!(matches!(Mocks::parse(&broken), Err(MockError::Malformed(_))), "{right}");
+        }
     }
 }

@@ -2,12 +2,16 @@
 
 pub mod aws;
 pub mod functions;
+pub mod http;
 pub mod mock;
+pub mod s3;
+mod xml;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use deputy_asl::program::{Kind, MapMode};
 use deputy_asl::{FailureStage, Integration, Payload, Program, TaskRequest, TaskToken};
 
 /// What a task came to.
@@ -63,7 +67,8 @@ impl TaskCall {
         self.request.token.as_ref()
     }
 
-    /// For `.sync`: the service has taken the job and answered this. The future goes on until the job is over.
+    /// For `.sync` and `.waitForTaskToken`: the service has taken the job and answered this. The future goes on until the
+    /// job is over, and its result is the task's.
     pub fn submitted(&self, answer: Payload) {
         (self.submitted)(answer);
     }
@@ -79,8 +84,20 @@ pub trait TaskService: Send + Sync + 'static {
         self.accepts(&call.request.resource, &call.request.integration)
     }
 
+    /// Whether it stands in for whoever does that state of that machine; asked when a machine is created.
+    fn stands_in(&self, machine: &str, state: &str) -> bool {
+        let _ = (machine, state);
+        false
+    }
+
+    /// The test cases that it has for a machine, which `StartExecution` may choose from: `…:stateMachine:NAME#CASE`.
+    fn test_cases(&self, machine: &str) -> Vec<String> {
+        let _ = machine;
+        Vec::new()
+    }
+
     /// Does the task. Dropping the future gives up. For `.waitForTaskToken`, the end of the future means that the request
-    /// was taken; the result comes through the API.
+    /// was taken, and the result comes through the API; unless [`TaskCall::submitted`] has said before that it was taken.
     fn call(&self, call: TaskCall) -> TaskFuture;
 }
 
@@ -121,18 +138,42 @@ impl Registry {
         self.services.iter().find(|service| service.accepts(resource, integration))
     }
 
-    /// The Task states that nobody here can do: place in the definition, name, resource.
-    pub(crate) fn missing(&self, program: &Program) -> Vec<(String, Arc<str>, Arc<str>)> {
+    /// The test cases that there are for a machine.
+    pub(crate) fn test_cases(&self, machine: &str) -> Vec<String> {
+        self.overrides.iter().flat_map(|service| service.test_cases(machine)).collect()
+    }
+
+    /// What nobody here can do of what the machine wants done: place in the definition, name of the state, resource.
+    pub(crate) fn missing(&self, program: &Program, machine: &str) -> Vec<(String, Arc<str>, Arc<str>)> {
         let mut missing = Vec::new();
+        let mut want = |pointer: String, state: &Arc<str>, resource: &Arc<str>, integration: &Integration| {
+            let overridden = self
+                .overrides
+                .iter()
+                .any(|service| service.accepts(resource, integration) || service.stands_in(machine, state));
+            if !overridden && !is_native(integration) && self.find(resource, integration).is_none() {
+                missing.push((pointer, Arc::clone(state), Arc::clone(resource)));
+            }
+        };
         for state in program.states() {
-            let deputy_asl::program::Kind::Task(task) = &state.kind else { continue };
-            let overridden =
-                self.overrides.iter().any(|service| service.accepts(&task.resource, &task.integration));
-            if !overridden
-                && !is_native(&task.integration)
-                && self.find(&task.resource, &task.integration).is_none()
-            {
-                missing.push((state.pointer.clone(), state.name.clone(), task.resource.clone()));
+            match &state.kind {
+                Kind::Task(task) => {
+                    want(state.pointer.clone(), &state.name, &task.resource, &task.integration);
+                }
+                Kind::Map(map) => {
+                    let MapMode::Distributed(distributed) = &map.mode else { continue };
+                    let reader = distributed.reader.as_ref().map(|reader| ("ItemReader", &reader.resource));
+                    let writer = distributed
+                        .writer
+                        .as_ref()
+                        .and_then(|writer| Some(("ResultWriter", writer.resource.as_ref()?)));
+                    for (field, resource) in [reader, writer].into_iter().flatten() {
+                        if let Some(integration) = Integration::parse(resource) {
+                            want(format!("{}/{field}", state.pointer), &state.name, resource, &integration);
+                        }
+                    }
+                }
+                _ => {}
             }
         }
         missing
