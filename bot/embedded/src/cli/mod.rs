@@ -3,13 +3,16 @@
 // What a command prints is its result.
 #![allow(clippy::print_stderr)]
 
+mod asl;
 mod check_config;
 mod doctor;
 mod keys;
 mod output;
 mod receive;
 mod serve;
+mod services;
 mod setup;
+mod stepfunctions;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,6 +49,10 @@ enum Command {
     Receive(receive::Arguments),
     /// The keys that people's grants are sealed with: list them, replace them
     Keys(keys::Arguments),
+    /// Amazon States Language: check definitions, run them, draw them, and prove them with scenarios
+    Asl(Box<asl::Arguments>),
+    /// AWS Step Functions on this machine
+    Stepfunctions(stepfunctions::Arguments),
     /// Print the version
     Version,
 }
@@ -85,6 +92,8 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(arguments) => check_config::run(&arguments),
         Command::Receive(arguments) => receive::run(&arguments),
         Command::Keys(arguments) => keys::run(&arguments),
+        Command::Asl(arguments) => asl::run(&arguments),
+        Command::Stepfunctions(arguments) => stepfunctions::run(&arguments),
         Command::Version => output::print(concat!("deputy ", env!("CARGO_PKG_VERSION"), "\n")),
     }
 }
