@@ -127,6 +127,17 @@ impl Double {
         self.hub.transcript()
     }
 
+    /// Whether any webhook of this GitHub's was taken by its receiver.
+    pub fn has_delivered(&self) -> bool {
+        self.hub.read(|state| state.deliveries.values().any(crate::state::delivery::Delivery::is_delivered))
+    }
+
+    /// Every token, code, client secret, webhook secret, line of a private key and App JWT that this GitHub has ever given
+    /// out or seen: none of them may turn up where it does not belong.
+    pub fn secrets(&self) -> Vec<String> {
+        self.hub.read(|state| state.secrets.iter().cloned().collect())
+    }
+
     /// What broke GitHub's rules so far.
     pub fn violations(&self) -> Vec<String> {
         self.hub.read(|state| state.violations.clone())

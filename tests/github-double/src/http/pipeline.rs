@@ -157,6 +157,10 @@ fn respond(hub: &Arc<Hub>, received: &Received) -> Ready {
     if oauth::is_web(&received.path) {
         return web(hub, received);
     }
+    hub.change(|state| {
+        state.keep_secret_jwt(received);
+        state.check_discretion(received);
+    });
     let caller = hub.read(|state| state.authenticate(received.header("authorization")));
     let caller = match caller {
         Ok(caller) => caller,

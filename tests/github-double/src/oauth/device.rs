@@ -24,6 +24,7 @@ pub(super) fn start(state: &mut State, fields: &Fields) -> Value {
         return error("device_flow_disabled", "Device Flow must be explicitly enabled for this App");
     }
     let device_code = random::hex(&random::bytes(20));
+    state.keep_secret(&device_code);
     let letters: Vec<char> = random::bytes(8).iter().map(|byte| char::from(b'A' + byte % 26)).collect();
     let user_code: String = letters[..4].iter().chain(&['-']).chain(&letters[4..]).collect();
     let interval = state.oauth.device_interval.unwrap_or(INTERVAL);

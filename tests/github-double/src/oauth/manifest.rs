@@ -77,6 +77,7 @@ impl State {
         let mut location = url::Url::parse(json["redirect_url"].as_str().unwrap_or_default())
             .map_err(|error| error.to_string())?;
         let code = random::hex(&random::bytes(20));
+        self.keep_secret(&code);
         let expires_at = self.now() + TimeDelta::hours(1);
         self.oauth.manifests.insert(code.clone(), Manifest { json, owner, expires_at });
         location.query_pairs_mut().append_pair("code", &code);

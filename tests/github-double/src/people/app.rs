@@ -193,7 +193,10 @@ impl App {
 
     /// Signs webhooks with another secret.
     pub fn set_webhook_secret(&self, secret: &str) {
-        self.hub.change(|state| secret.clone_into(&mut state.app_mut(self.id).webhook.secret));
+        self.hub.change(|state| {
+            state.keep_secret(secret);
+            secret.clone_into(&mut state.app_mut(self.id).webhook.secret);
+        });
     }
 
     /// Sends webhooks as `application/x-www-form-urlencoded`.

@@ -98,7 +98,10 @@ impl App {
     /// Replaces the client secret, and returns the new one.
     pub fn regenerate_client_secret(&self) -> String {
         let secret = crate::random::hex(&crate::random::bytes(20));
-        self.hub.change(|state| state.app_mut(self.id).client_secret.clone_from(&secret));
+        self.hub.change(|state| {
+            state.keep_secret(&secret);
+            state.app_mut(self.id).client_secret.clone_from(&secret);
+        });
         secret
     }
 

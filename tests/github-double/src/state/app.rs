@@ -126,6 +126,8 @@ impl State {
             user_tokens_expire: true,
             created_at: self.now(),
         };
+        self.keep_secret(&app.client_secret);
+        self.keep_secret(&app.webhook.secret);
         self.apps.insert(id, app);
         id
     }
@@ -134,6 +136,7 @@ impl State {
     pub(crate) fn give_key(&mut self, id: AppId) {
         let key = AppKey::numbered(self.keys_given);
         self.keys_given += 1;
+        self.keep_secret_key(&key.pem);
         self.app_mut(id).keys.push(key);
     }
 

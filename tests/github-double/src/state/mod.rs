@@ -13,9 +13,10 @@ pub(crate) mod issue;
 pub(crate) mod oauth;
 pub(crate) mod reaction;
 pub(crate) mod repository;
+mod secrets;
 pub(crate) mod token;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use crate::clock::{Clock, Moment};
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub(crate) outbox: Vec<DeliveryId>,
     /// How much of its hour each caller has used; counted also where the state is only read.
     pub(crate) rates: Mutex<Rates>,
+    /// Every token, code, secret and key that was ever given out.
+    pub(crate) secrets: BTreeSet<String>,
     /// What happened, for whoever reads a failing test.
     pub(crate) transcript: Vec<String>,
     /// What broke a rule of GitHub's; a test with one fails.
@@ -106,6 +109,7 @@ impl State {
             deliveries: BTreeMap::new(),
             outbox: Vec::new(),
             rates: Mutex::default(),
+            secrets: BTreeSet::new(),
             transcript: Vec::new(),
             violations: Vec::new(),
         }

@@ -92,6 +92,7 @@ impl State {
         let access_token = self.issue_token("ghu_", Bearer::User(bearer), until);
         let refresh_token = expires.then(|| {
             let text = random::token("ghr_", 76);
+            self.keep_secret(&text);
             let expires_at = now + REFRESH_LIFE;
             let access_token = access_token.clone();
             let token = RefreshToken { bearer, access_token, expires_at, is_device };
@@ -151,6 +152,7 @@ impl State {
         challenge: Option<&str>,
     ) -> String {
         let code = random::hex(&random::bytes(10));
+        self.keep_secret(&code);
         let expires_at = self.now() + TimeDelta::minutes(10);
         let (redirect_uri, challenge) = (redirect_uri.map(str::to_owned), challenge.map(str::to_owned));
         self.oauth.codes.insert(code.clone(), Code { app, user, redirect_uri, challenge, expires_at });

@@ -48,6 +48,7 @@ impl State {
     /// Issues a token that starts with `prefix`.
     pub(crate) fn issue_token(&mut self, prefix: &str, bearer: Bearer, expires_at: Option<Moment>) -> String {
         let text = crate::random::token(prefix, 36);
+        self.keep_secret(&text);
         let serial = self.next_id();
         let token = Token { bearer, expires_at, issued_at: self.now(), serial };
         self.tokens.insert(text.clone(), token);

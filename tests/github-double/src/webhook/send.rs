@@ -77,6 +77,11 @@ impl Hub {
                 }
                 Outcome::Failed { why, .. } => format!("failed: {why}"),
             };
+            if let Outcome::Answered { body, headers, .. } = &outcome
+                && (state.gives_away(body) || state.gives_away(&headers.to_string()))
+            {
+                state.violation(format!("the answer to webhook {} holds a secret", delivery.guid));
+            }
             let again = if delivery.redelivery { " again" } else { "" };
             state.tell(format!("⇒ webhook {} {}{again} ⇒ {how}", delivery.name(), delivery.guid));
             if let Some(delivery) = state.deliveries.get_mut(&id) {

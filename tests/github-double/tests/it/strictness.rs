@@ -33,6 +33,27 @@ async fn an_unknown_route_fails_the_test() {
 }
 
 #[tokio::test]
+#[should_panic(expected = "a POST request holds a secret outside its credentials")]
+async fn a_token_in_a_comment_fails_the_test() {
+    let world = World::new().await;
+    world.shop.issue("Hello").by(&world.ada).open().await;
+    let token = world.ada.tokens_of(&world.app).access_token;
+    let body = json!({ "body": format!("Look what I found: {token}") });
+    world.ask("POST", "/repos/acme/shop/issues/1/comments", body).await;
+    world.gh.assert_clean().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "a GET request holds a secret outside its credentials")]
+async fn a_jwt_in_an_address_fails_the_test() {
+    let world = World::new().await;
+    let jwt = world.jwt();
+    world.ask_with(&format!("Bearer {jwt}"), "GET", "/app", Value::Null).await;
+    world.ask("GET", &format!("/repos/acme/{jwt}"), Value::Null).await;
+    world.gh.assert_clean().await;
+}
+
+#[tokio::test]
 async fn an_unknown_route_may_be_allowed() {
     let world = World::new().await;
     world.gh.allow_unknown("/wheather");
