@@ -20,19 +20,12 @@ const MAX_PAGE: usize = 1_000;
 impl Archive for Store {
     async fn read(&self, id: DeliveryId) -> Result<Option<Delivery>, ArchiveError> {
         let shared = self.shared();
-        let (candidates, oldest) = {
-            let dedup = shared.dedup.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            (dedup.candidates(id), dedup.oldest())
-        };
         let cutoff = expired_before(shared);
+        let hint = Hint::of(shared, id);
         let found = shared
-            .read(move |connection| {
-                for number in candidates {
-                    if let Some(found) = read_number(connection, number, id)? {
-                        return Ok(Some(found));
-                    }
-                }
-                scan_for(connection, oldest, id)
+            .read(move |connection| match locate(connection, &hint, id)? {
+                Some(place) => read_at(connection, place, id),
+                None => Ok(None),
             })
             .await
             .map_err(ArchiveError::Unavailable)?;
@@ -73,44 +66,70 @@ fn expired_before(shared: &Shared) -> DateTime<Utc> {
     shared.clock.now() - shared.options.archive_for
 }
 
-/// The delivery with this number, where it is the one that is asked for.
-fn read_number(connection: &Connection, number: u64, id: DeliveryId) -> anyhow::Result<Option<Delivery>> {
-    let segment = connection
-        .prepare_cached("SELECT id, ids, directory FROM segment WHERE id <= ? ORDER BY id DESC LIMIT 1")?
-        .query_row([number as i64], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?))
-        })
-        .optional()?;
-    let Some((segment, ids, directory)) = segment else { return Ok(None) };
-    let ordinal = (number - segment as u64) as usize;
-    if id_at(&ids, ordinal) != Some(id) {
-        return Ok(None);
-    }
-    let entry =
-        Entries::new(&directory)?.nth(ordinal).context("a directory is shorter than its segment")??;
-    let delivery = connection
-        .prepare_cached("SELECT bytes FROM payload WHERE segment = ?")?
-        .query_row([segment], |row| Ok(decode_one(id, &entry, row.get_ref(0)?.as_blob()?)))??;
-    Ok(Some(delivery))
+/// Where a delivery may be, as far as the set in memory knows.
+pub(crate) struct Hint {
+    candidates: Vec<u64>,
+    /// What is older than this number, the set does not know.
+    oldest: Option<u64>,
 }
 
-/// Looks through the GUIDs of the segments that are too old for the set in memory, newest first.
-fn scan_for(
+impl Hint {
+    pub(crate) fn of(shared: &Shared, id: DeliveryId) -> Self {
+        let dedup = shared.dedup.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Self { candidates: dedup.candidates(id), oldest: dedup.oldest() }
+    }
+}
+
+/// Where a delivery is: its segment, and which of the segment's it is.
+pub(crate) fn locate(
     connection: &Connection,
-    before: Option<u64>,
+    hint: &Hint,
     id: DeliveryId,
-) -> anyhow::Result<Option<Delivery>> {
-    let before = before.map_or(i64::MAX, |number| number as i64);
+) -> anyhow::Result<Option<(i64, u16)>> {
+    for number in &hint.candidates {
+        let segment = connection
+            .prepare_cached("SELECT id, ids FROM segment WHERE id <= ? ORDER BY id DESC LIMIT 1")?
+            .query_row([*number as i64], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?)))
+            .optional()?;
+        let Some((segment, ids)) = segment else { continue };
+        let ordinal = (number - segment as u64) as usize;
+        if id_at(&ids, ordinal) == Some(id) {
+            return Ok(Some((segment, ordinal as u16)));
+        }
+    }
+    // Newest first.
+    let before = hint.oldest.map_or(i64::MAX, |number| number as i64);
     let mut select =
         connection.prepare_cached("SELECT id, ids FROM segment WHERE id < ? ORDER BY id DESC")?;
     let mut rows = select.query([before])?;
     while let Some(row) = rows.next()? {
         let (guids, _) = row.get_ref(1)?.as_blob()?.as_chunks::<16>();
         if let Some(ordinal) = guids.iter().position(|guid| guid == id.as_bytes()) {
-            return read_number(connection, row.get::<_, i64>(0)? as u64 + ordinal as u64, id);
+            return Ok(Some((row.get(0)?, ordinal as u16)));
         }
     }
     Ok(None)
+}
+
+fn read_at(
+    connection: &Connection,
+    (segment, ordinal): (i64, u16),
+    id: DeliveryId,
+) -> anyhow::Result<Option<Delivery>> {
+    let entry = connection
+        .prepare_cached("SELECT directory FROM segment WHERE id = ?")?
+        .query_row([segment], |row| {
+            Ok(Entries::new(row.get_ref(0)?.as_blob()?).map(|mut entries| entries.nth(ordinal.into())))
+        })
+        .optional()?;
+    // The sweep may have come by since it was located.
+    let Some(entry) = entry else { return Ok(None) };
+    let entry = entry?.context("a directory is shorter than its segment")??;
+    let delivery = connection
+        .prepare_cached("SELECT bytes FROM payload WHERE segment = ?")?
+        .query_row([segment], |row| Ok(decode_one(id, &entry, row.get_ref(0)?.as_blob()?)))
+        .optional()?;
+    Ok(delivery.transpose()?)
 }
 
 /// A place in the listing: everything from here on comes after it. Segments are ordered by time, then by id; the

@@ -65,7 +65,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 impl Failure {
     /// What a dead letter keeps of an error.
     pub fn of(error: &anyhow::Error) -> Self {
-        let errors = error.chain().take(MAX_CAUSES).map(|cause| cut(cause.to_string())).collect();
+        let errors = kept(error.chain().map(ToString::to_string));
         Self { errors, permanent: Permanent::marks(error) }
     }
 
@@ -73,6 +73,11 @@ impl Failure {
     pub(crate) fn because(text: String) -> Self {
         Self { errors: vec![cut(text)], permanent: false }
     }
+}
+
+/// What a dead letter keeps of errors.
+pub(crate) fn kept(errors: impl Iterator<Item = String>) -> Vec<String> {
+    errors.take(MAX_CAUSES).map(cut).collect()
 }
 
 fn cut(mut text: String) -> String {

@@ -7,11 +7,14 @@ use async_trait::async_trait;
 use chrono::DateTime;
 use deputy_core::ids::DeliveryId;
 use deputy_core::ports::{
-    Cursor, DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError, Page,
+    Cursor, DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork, Page,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use crate::lease::Item;
+use crate::accept::handler_id;
+use crate::archive::{Hint, locate};
+use crate::attempt::kept;
+use crate::lease::{Item, errors_json};
 use crate::store::Store;
 
 /// What a page may hold; the port says so.
@@ -93,6 +96,19 @@ impl DeadLetters for Store {
         }
     }
 
+    async fn bury(&self, failed: FailedWork) -> Result<(), DeadLettersError> {
+        let failed = FailedWork { errors: kept(failed.errors.into_iter()), ..failed };
+        let shared = Arc::clone(self.shared());
+        let (hint, id) = (Hint::of(&shared, failed.delivery), failed.delivery);
+        let place = shared
+            .read(move |connection| locate(connection, &hint, id))
+            .await
+            .map_err(DeadLettersError::Unavailable)?;
+        self.write(move |connection| bury(connection, &failed, place, shared.now()))
+            .await
+            .map_err(|error| DeadLettersError::Unavailable(error.into()))
+    }
+
     async fn discard(&self, id: DeadLetterId) -> Result<bool, DeadLettersError> {
         self.write(move |connection| {
             let deleted =
@@ -101,6 +117,42 @@ impl DeadLetters for Store {
         })
         .await
         .map_err(|error| DeadLettersError::Unavailable(error.into()))
+    }
+}
+
+/// The letter that is there already is told anew; of what the archive has no more, there is a letter without a payload.
+fn bury(
+    connection: &Connection,
+    failed: &FailedWork,
+    place: Option<(i64, u16)>,
+    now: i64,
+) -> rusqlite::Result<()> {
+    let handler = handler_id(connection, &failed.handler)?;
+    let delivery = failed.delivery.as_bytes();
+    let errors = errors_json(&failed.errors);
+    let told = connection
+        .prepare_cached(
+            "UPDATE dead_letter SET attempts = ?, failed_at = ?, errors = ? WHERE handler = ? AND delivery = ?",
+        )?
+        .execute(params![failed.attempts, now, errors, handler, delivery])?;
+    if told > 0 {
+        return Ok(());
+    }
+    match place {
+        Some((segment, ordinal)) => {
+            let item = Item { handler, segment, ordinal, attempts: failed.attempts, interrupted: 0 };
+            item.bury(connection, now, &failed.errors)
+        }
+        None => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO dead_letter
+                         (handler, segment, ordinal, delivery, event, attempts, failed_at, errors)
+                     VALUES (?, 0, 0, ?, 'unknown', ?, ?, ?)",
+                )?
+                .execute(params![handler, delivery, failed.attempts, now, errors])?;
+            Ok(())
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Item {
             }
             None => (&[0; 16][..], "unknown", None),
         };
-        let errors = serde_json::Value::from(errors.to_vec()).to_string();
+        let errors = errors_json(errors);
         connection
             .prepare_cached(
                 "INSERT INTO dead_letter
@@ -97,6 +97,11 @@ impl Item {
             ])?;
         Ok(())
     }
+}
+
+/// A dead letter's errors, as they are kept.
+pub(crate) fn errors_json(errors: &[String]) -> String {
+    serde_json::Value::from(errors.to_vec()).to_string()
 }
 
 /// Ends every lease: their process is gone, or it would hold the folder's lock.

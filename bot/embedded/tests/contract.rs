@@ -12,7 +12,7 @@ use deputy_core::delivery::Delivery;
 use deputy_core::ids::DeliveryId;
 use deputy_core::ports::{
     Accepted, Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Begin, DeadLetter, DeadLetterId,
-    DeadLetterQuery, DeadLetters, DeadLettersError, Inbox, InboxError, Known, Lease, Once, OnceError,
+    DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork, Inbox, InboxError, Known, Lease, Once, OnceError,
     OnceKey, Page, Redeliveries, RedeliveriesError,
 };
 use deputy_embedded::{Failure, Options, Store};
@@ -122,25 +122,41 @@ impl DeadLetters for Temporary {
         self.store.redrive(id).await
     }
 
+    async fn bury(&self, failed: FailedWork) -> Result<(), DeadLettersError> {
+        self.store.bury(failed).await
+    }
+
     async fn discard(&self, id: DeadLetterId) -> Result<bool, DeadLettersError> {
         self.store.discard(id).await
     }
 }
 
-#[async_trait]
-impl Buried for Temporary {
-    async fn bury(&self, handler: &str, delivery: Delivery, errors: &[&str]) {
+impl Temporary {
+    /// Accepts a delivery that all handlers complete, but for one that fails.
+    async fn hand_out(&self, delivery: Delivery, failing: Option<(&str, &[&str])>) {
         self.store.accept(delivery).await.unwrap();
         for name in ["commands", "third", "other"] {
             for claimed in self.store.claim(name, 10, Duration::from_mins(1)).await.unwrap() {
-                if name == handler {
-                    let errors = errors.iter().map(|&error| error.to_owned()).collect();
-                    self.store.fail(&claimed, Failure { errors, permanent: true }).await.unwrap();
-                } else {
-                    self.store.complete(&claimed).await.unwrap();
+                match failing {
+                    Some((handler, errors)) if handler == name => {
+                        let errors = errors.iter().map(|&error| error.to_owned()).collect();
+                        self.store.fail(&claimed, Failure { errors, permanent: true }).await.unwrap();
+                    }
+                    _ => assert!(self.store.complete(&claimed).await.unwrap()),
                 }
             }
         }
+    }
+}
+
+#[async_trait]
+impl Buried for Temporary {
+    async fn fail(&self, handler: &str, delivery: Delivery, errors: &[&str]) {
+        self.hand_out(delivery, Some((handler, errors))).await;
+    }
+
+    async fn accepted(&self, delivery: Delivery) {
+        self.hand_out(delivery, None).await;
     }
 
     async fn take_queued(&self, handler: &str) -> Vec<(DeliveryId, u32)> {

@@ -7,13 +7,18 @@ use async_trait::async_trait;
 use super::{ManualClock, delivery, delivery_id};
 use crate::delivery::Delivery;
 use crate::ids::DeliveryId;
-use crate::ports::{Clock, Cursor, DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError};
+use crate::ports::{
+    Clock, Cursor, DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork,
+};
 
 /// What the suite needs beside the port: something must fail before there is a dead letter.
 #[async_trait]
 pub trait Buried: DeadLetters {
     /// Makes `handler` fail on this new delivery for good, with these errors.
-    async fn bury(&self, handler: &str, delivery: Delivery, errors: &[&str]);
+    async fn fail(&self, handler: &str, delivery: Delivery, errors: &[&str]);
+
+    /// Accepts a new delivery, which no handler gets.
+    async fn accepted(&self, delivery: Delivery);
 
     /// Takes what waits in the handler's queue: each delivery, and which attempt it is.
     async fn take_queued(&self, handler: &str) -> Vec<(DeliveryId, u32)>;
@@ -37,6 +42,8 @@ where
     what_is_redriven_starts_again(&store, &clock).await;
     let (store, clock) = fresh().await;
     what_is_discarded_is_gone(&store, &clock).await;
+    let (store, clock) = fresh().await;
+    what_failed_outside_the_queue_is_one_letter(&store, &clock).await;
 }
 
 async fn listed(store: &impl DeadLetters, query: &DeadLetterQuery) -> Vec<Vec<DeadLetter>> {
@@ -62,7 +69,7 @@ async fn only(store: &impl DeadLetters) -> DeadLetter {
 async fn a_letter_tells_what_failed(store: &impl Buried, clock: &ManualClock) {
     let failed = delivery(1, clock.now());
     let errors = ["could not reply", "connection refused\nby somebody", "\u{1e} \"quoted\""];
-    store.bury("commands", failed.clone(), &errors).await;
+    store.fail("commands", failed.clone(), &errors).await;
     let letter = only(store).await;
     let expected = DeadLetter {
         id: letter.id,
@@ -85,7 +92,7 @@ async fn a_letter_tells_what_failed(store: &impl Buried, clock: &ManualClock) {
 async fn pages_are_whole_and_newest_first(store: &impl Buried, clock: &ManualClock) {
     for number in 0..12 {
         let handler = if number % 3 == 0 { "third" } else { "other" };
-        store.bury(handler, delivery(number, clock.now()), &["no"]).await;
+        store.fail(handler, delivery(number, clock.now()), &["no"]).await;
         clock.advance(std::time::Duration::from_millis(5));
     }
     let facts: [(Option<&str>, Vec<u64>); 4] = [
@@ -115,8 +122,8 @@ async fn pages_are_whole_and_newest_first(store: &impl Buried, clock: &ManualClo
 }
 
 async fn what_is_redriven_starts_again(store: &impl Buried, clock: &ManualClock) {
-    store.bury("commands", delivery(1, clock.now()), &["no"]).await;
-    store.bury("other", delivery(2, clock.now()), &["no"]).await;
+    store.fail("commands", delivery(1, clock.now()), &["no"]).await;
+    store.fail("other", delivery(2, clock.now()), &["no"]).await;
     let letter = listed(store, &DeadLetterQuery::default()).await.concat().pop().expect("there are two");
     assert_eq!(letter.delivery, delivery_id(1));
     assert!(store.redrive(letter.id).await.expect("it can be redriven"));
@@ -127,7 +134,7 @@ async fn what_is_redriven_starts_again(store: &impl Buried, clock: &ManualClock)
 }
 
 async fn what_is_discarded_is_gone(store: &impl Buried, clock: &ManualClock) {
-    store.bury("commands", delivery(1, clock.now()), &["no"]).await;
+    store.fail("commands", delivery(1, clock.now()), &["no"]).await;
     let letter = only(store).await;
     assert!(store.discard(letter.id).await.expect("it can be discarded"));
     assert!(!store.discard(letter.id).await.expect("it can be asked for"));
@@ -135,6 +142,35 @@ async fn what_is_discarded_is_gone(store: &impl Buried, clock: &ManualClock) {
     assert!(!store.redrive(letter.id).await.expect("it can be asked for"));
     assert!(store.take_queued("commands").await.is_empty());
     // Its name is not given to another one.
-    store.bury("commands", delivery(2, clock.now()), &["no"]).await;
+    store.fail("commands", delivery(2, clock.now()), &["no"]).await;
     assert_ne!(only(store).await.id, letter.id);
+}
+
+async fn what_failed_outside_the_queue_is_one_letter(store: &impl Buried, clock: &ManualClock) {
+    let kept = delivery(1, clock.now());
+    store.accepted(kept.clone()).await;
+    let failed = |delivery, attempts, error: &str| FailedWork {
+        handler: "commands".to_owned(),
+        delivery,
+        attempts,
+        errors: vec![error.to_owned()],
+    };
+    store.bury(failed(kept.id, 6, "no")).await.expect("it can be buried");
+    let letter = only(store).await;
+    assert_eq!((letter.handler.as_str(), letter.delivery, letter.attempts), ("commands", kept.id, 6));
+    assert_eq!(
+        (&letter.event, letter.repository.as_deref()),
+        (&kept.event, kept.about.repository.as_deref())
+    );
+    store.bury(failed(kept.id, 7, "still no")).await.expect("it can be buried again");
+    let again = only(store).await;
+    assert_eq!((again.id, again.attempts, again.errors), (letter.id, 7, vec!["still no".to_owned()]));
+    assert!(store.redrive(letter.id).await.expect("it can be redriven"));
+    assert_eq!(store.take_queued("commands").await, [(kept.id, 1)]);
+    // What the archive has no more is a letter all the same: nothing may fail without a trace.
+    store.bury(failed(delivery_id(9), 6, "gone")).await.expect("it can be buried");
+    let letter = only(store).await;
+    assert_eq!((letter.delivery, letter.errors), (delivery_id(9), vec!["gone".to_owned()]));
+    assert!(matches!(store.redrive(letter.id).await, Err(DeadLettersError::Expired)));
+    assert!(store.discard(letter.id).await.expect("it can be discarded"));
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::task::JoinSet;
 
-use super::{Deputy, HandlerError, LEASE, conversation, prompt};
+use super::turn::RESUMED_TRIES;
+use super::{COMMANDS, Deputy, HandlerError, LEASE, conversation, prompt};
 use crate::ids::UserId;
 use crate::login::{OnLogin, Resumed};
-use crate::ports::{Released, WaitingCommand};
+use crate::ports::{FailedWork, Released, WaitingCommand};
 
 /// How often what was left behind is looked for.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -124,14 +125,32 @@ async fn run(deputy: &Deputy, commands: Vec<WaitingCommand>) {
                 tracing::warn!(%delivery, index, error = format!("{error:#}"), "a command that waited failed; it is tried again");
                 false
             }
-            Err(HandlerError::Hopeless(error)) => {
-                tracing::error!(%delivery, index, error = format!("{error:#}"), "a command that waited cannot be run");
-                true
-            }
+            Err(HandlerError::Hopeless(error)) => bury(deputy, &command, &error).await,
         };
         let Some(logins) = deputy.logins.as_ref().filter(|_| is_over) else { continue };
         if let Err(error) = logins.waiting.finish(delivery, index).await {
             tracing::warn!(%delivery, index, %error, "a command that ran will be handed out again, and found done");
+        }
+    }
+}
+
+/// Makes a dead letter of a command that waited and can never be run. `false` where it could not be written: the command
+/// is handed out again then, and fails again.
+async fn bury(deputy: &Deputy, command: &WaitingCommand, error: &anyhow::Error) -> bool {
+    let WaitingCommand { delivery, index, .. } = *command;
+    tracing::error!(%delivery, handler = COMMANDS, index, error = format!("{error:#}"), "dead letter");
+    let failed = FailedWork {
+        handler: COMMANDS.to_owned(),
+        delivery,
+        attempts: RESUMED_TRIES,
+        errors: error.chain().map(ToString::to_string).collect(),
+    };
+    match deputy.dead_letters.bury(failed).await {
+        Ok(()) => true,
+        Err(error) => {
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::error!(%delivery, index, error, "a command that waited could not become a dead letter yet");
+            false
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::ports::{Acting, GitHubError, Lease, PostedComment, Reaction};
 
 /// How often a command that waited is begun, the time it was kept included, before its person is told that nothing
 /// will come of it.
-const RESUMED_TRIES: u32 = 6;
+pub(super) const RESUMED_TRIES: u32 = 6;
 
 /// Who begins a command, and so when a failure is final.
 #[derive(Debug, Clone, Copy)]

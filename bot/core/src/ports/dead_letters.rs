@@ -24,6 +24,10 @@ pub trait DeadLetters: Send + Sync {
     /// [`DeadLettersError::Expired`] where the archive has dropped the payload, and the letter stays.
     async fn redrive(&self, id: DeadLetterId) -> Result<bool, DeadLettersError>;
 
+    /// Makes a dead letter of work that failed for good while it was not in its handler's queue. Idempotent by handler
+    /// and delivery: a letter that is there already keeps its name, and tells of this failure.
+    async fn bury(&self, failed: FailedWork) -> Result<(), DeadLettersError>;
+
     /// Drops it for good. `false` where unknown. The archive keeps the delivery.
     async fn discard(&self, id: DeadLetterId) -> Result<bool, DeadLettersError>;
 }
@@ -60,6 +64,19 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// When it was given up.
     pub failed_at: DateTime<Utc>,
+    /// The last error and its causes, outermost first.
+    pub errors: Vec<String>,
+}
+
+/// What is to become a dead letter. The event and the repository are the delivery's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedWork {
+    /// Who failed, and gets it when it is redriven.
+    pub handler: String,
+    /// On what.
+    pub delivery: DeliveryId,
+    /// How often it was tried.
+    pub attempts: u32,
     /// The last error and its causes, outermost first.
     pub errors: Vec<String>,
 }

@@ -50,8 +50,6 @@ impl Purpose {
     pub const WEB_LOGIN: Self = Self("web-login");
     /// A device flow between its polls: carries GitHub's device code.
     pub const DEVICE_LOGIN: Self = Self("device-login");
-    /// The link in a reply that asks somebody to log in.
-    pub const LOGIN_LINK: Self = Self("login-link");
 }
 
 /// The nonces could not be read or written.
