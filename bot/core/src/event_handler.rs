@@ -7,7 +7,7 @@ use crate::command::Running;
 use crate::delivery::Delivery;
 use crate::ids::EventName;
 use crate::logins::Logins;
-use crate::ports::{Clock, GitHub, Payloads};
+use crate::ports::{Clock, GitHub, Installations, Payloads};
 
 /// Which events a handler wants, and what it does with one.
 pub struct EventHandler {
@@ -59,6 +59,8 @@ pub struct EventContext<'a> {
     pub payloads: &'a dyn Payloads,
     /// Whoever remembers who may do what, to be told of changes.
     pub authorizer: &'a dyn Authorizer,
+    /// Whoever remembers where the App is installed, to be told of changes.
+    pub installations: &'a dyn Installations,
     /// People's logins, where this Deputy has them.
     pub logins: Option<&'a Logins>,
     /// What time it is.

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::client::{Call, Client, Identity, Path, Reading};
+use crate::client::{Call, Client, Identity, Path, Reading, Readings};
 
 /// The most pages of a hundred that a list of installations is read for.
 const MOST_PAGES: usize = 1000;
@@ -163,14 +163,27 @@ impl Client {
         Ok(InstallationToken { token: minted.token, expires_at: minted.expires_at })
     }
 
-    /// What an installation may still ask, by kind (`core`, `graphql`, …). Asking costs nothing.
-    pub async fn rate_limits(
-        &self,
-        installation: InstallationId,
-    ) -> Result<BTreeMap<String, Reading>, GitHubError> {
+    /// One installation; `None` where the App has it no more.
+    pub async fn installation(&self, id: InstallationId) -> Result<Option<Installation>, GitHubError> {
+        let call = Call::get(Path::new(["app", "installations", &id.to_string()])?);
+        match self.send(Identity::App, call).await {
+            Ok(answer) => answer.json().map(Some),
+            Err(GitHubError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What an installation may still ask. Asking costs nothing, and what GitHub says counts for every other request
+    /// of this client's.
+    pub async fn rate_limits(&self, installation: InstallationId) -> Result<Readings, GitHubError> {
         #[derive(Deserialize)]
         struct Limits {
-            resources: BTreeMap<String, Resource>,
+            resources: Resources,
+        }
+        #[derive(Deserialize)]
+        struct Resources {
+            core: Option<Resource>,
+            graphql: Option<Resource>,
         }
         #[derive(Deserialize)]
         struct Resource {
@@ -180,11 +193,14 @@ impl Client {
         }
         let call = Call::get(Path::new(["rate_limit"])?);
         let limits: Limits = self.send(Identity::Installation(installation), call).await?.json()?;
-        let reading = |(kind, it): (String, Resource)| {
+        let reading = |it: Resource| {
             let reset = DateTime::from_timestamp(it.reset, 0)?;
-            Some((kind, Reading { limit: it.limit, remaining: it.remaining, reset }))
+            Some(Reading { limit: it.limit, remaining: it.remaining, reset })
         };
-        Ok(limits.resources.into_iter().filter_map(reading).collect())
+        let Resources { core, graphql } = limits.resources;
+        let readings = Readings { rest: core.and_then(reading), graphql: graphql.and_then(reading) };
+        self.note_readings(installation, readings);
+        Ok(readings)
     }
 
     /// How far our clock is ahead of GitHub's, to a second or two. Past a minute, App JWTs are refused.

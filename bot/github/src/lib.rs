@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client;
+pub mod credentials;
 pub mod deliveries;
 pub mod envelope;
 pub mod manifest;

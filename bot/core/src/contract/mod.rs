@@ -11,6 +11,7 @@
 //! ```
 
 mod archive;
+mod audit;
 mod clock;
 mod dead_letters;
 mod inbox;
@@ -24,6 +25,7 @@ mod vault;
 mod waiting;
 
 pub use archive::archive;
+pub use audit::audit;
 pub use clock::ManualClock;
 pub use dead_letters::{Buried, dead_letters};
 pub use inbox::inbox;

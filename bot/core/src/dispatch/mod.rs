@@ -20,7 +20,9 @@ use crate::event_handler::{Effects, EventContext, EventHandler, Events};
 use crate::ids::EventName;
 use crate::language::Vocabulary;
 use crate::logins::Logins;
-use crate::ports::{Archive, Begin, Clock, GitHub, Lease, Once, OnceKey, Payloads};
+use crate::ports::{
+    Archive, Begin, Clock, DeadLetters, GitHub, Installations, Lease, Once, OnceKey, Payloads,
+};
 
 /// How long a handler may hold a delivery before another process may take it over.
 pub const LEASE: std::time::Duration = std::time::Duration::from_mins(15);
@@ -63,6 +65,10 @@ pub struct Deputy {
     pub archive: Arc<dyn Archive>,
     /// The record of what was done.
     pub once: Arc<dyn Once>,
+    /// What failed for good.
+    pub dead_letters: Arc<dyn DeadLetters>,
+    /// Whoever remembers where the App is installed.
+    pub installations: Arc<dyn Installations>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -138,6 +144,7 @@ impl Deputy {
             github: &*self.github,
             payloads: &*self.payloads,
             authorizer: &*self.authorizer,
+            installations: &*self.installations,
             logins: self.logins.as_deref(),
             clock: &*self.clock,
         };

@@ -5,12 +5,14 @@
 
 mod app_signer;
 mod archive;
+mod audit;
 mod clock;
 mod dead_letters;
 mod failure;
 mod github;
 mod hook_deliveries;
 mod inbox;
+mod installations;
 mod jobs;
 mod keys;
 mod locks;
@@ -28,8 +30,11 @@ mod waits;
 
 pub use app_signer::{AppSigner, AppSignerError};
 pub use archive::{Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Cursor, Page};
+pub use audit::{Audit, AuditEntry, AuditError, Credential};
 pub use clock::{Clock, SystemClock};
-pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError};
+pub use dead_letters::{
+    DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork,
+};
 pub use failure::Permanent;
 pub use github::{
     Acting, Actions, ActionsJob, Annotation, AnnotationLevel, Button, CheckResult, CheckRunUpdate,
@@ -42,6 +47,7 @@ pub use github::{
 };
 pub use hook_deliveries::{AttemptsCursor, DeliveryAttempt, DeliveryAttempts, HookDeliveries};
 pub use inbox::{Accepted, Inbox, InboxError};
+pub use installations::{Installations, NoInstallations};
 pub use jobs::{Created, JobQuery, JobVersion, Jobs, JobsError, Stored, move_job};
 pub use keys::{KeyId, KeyInfo, Keys, KeysError, WrappedKey};
 pub use locks::{Acquired, AskLock, Holder, Lock, LockName, Locks, LocksError, ReleasedLock};

@@ -19,6 +19,24 @@ pub(crate) struct Budget {
     used: HashMap<u64, u32>,
 }
 
+/// GitHub's latest word on an identity's budgets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// REST, which GitHub calls `core`.
+    pub rest: Option<Reading>,
+    /// GraphQL, counted in points.
+    pub graphql: Option<Reading>,
+}
+
+impl Readings {
+    /// Those that there are, by GitHub's names for their kinds.
+    pub fn each(&self) -> impl Iterator<Item = (&'static str, Reading)> + use<> {
+        [("core", self.rest), ("graphql", self.graphql)]
+            .into_iter()
+            .filter_map(|(resource, reading)| Some((resource, reading?)))
+    }
+}
+
 /// GitHub's latest word on a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
@@ -105,9 +123,14 @@ impl Budget {
             && self.reading.is_none_or(|reading| reading.reset <= now)
     }
 
-    /// Answers overtake each other, so within a window only a lower figure is news.
     fn read(&mut self, headers: &HeaderMap) {
-        let Some(new) = Reading::of(headers) else { return };
+        if let Some(reading) = Reading::of(headers) {
+            self.note(reading);
+        }
+    }
+
+    /// Takes GitHub's word. Answers overtake each other, so within a window only a lower figure is news.
+    pub(crate) fn note(&mut self, new: Reading) {
         match &mut self.reading {
             Some(old) if old.reset == new.reset => old.remaining = old.remaining.min(new.remaining),
             Some(old) if old.reset > new.reset => {}

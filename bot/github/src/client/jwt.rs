@@ -41,6 +41,16 @@ impl AppJwt {
         {
             return Ok(token.clone());
         }
+        let (token, expires) = self.sign(now).await?;
+        *current = Some((token.clone(), expires));
+        Ok(token)
+    }
+
+    /// A fresh token and its end.
+    pub(crate) async fn sign(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<(SecretString, DateTime<Utc>), GitHubError> {
         let expires = now + LIFETIME;
         let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
         let claims = serde_json::json!({
@@ -54,8 +64,6 @@ impl AppJwt {
             .sign(input.as_bytes())
             .await
             .map_err(|error| GitHubError::Unavailable(error.into()))?;
-        let token = SecretString::from(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)));
-        *current = Some((token.clone(), expires));
-        Ok(token)
+        Ok((SecretString::from(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))), expires))
     }
 }

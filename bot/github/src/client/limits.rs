@@ -9,7 +9,7 @@ use deputy_core::ports::{Clock, GitHubError};
 use http::HeaderMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::budget::{Budget, Pace, Reading};
+use super::budget::{Budget, Pace, Readings};
 use super::call::{Call, Target};
 use super::fair::FairDoor;
 use super::identity::Identity;
@@ -71,10 +71,22 @@ impl Limits {
         }
     }
 
-    /// GitHub's latest word on an identity's REST budget.
-    pub(crate) fn reading(&self, identity: Identity) -> Option<Reading> {
-        let lane = self.lanes().get(&identity).cloned()?;
-        lane.state().rest.reading()
+    /// GitHub's latest word on an identity's budgets.
+    pub(crate) fn readings(&self, identity: Identity) -> Readings {
+        let Some(lane) = self.lanes().get(&identity).cloned() else { return Readings::default() };
+        let state = lane.state();
+        Readings { rest: state.rest.reading(), graphql: state.graphql.reading() }
+    }
+
+    /// GitHub was asked for an identity's budgets, and said this.
+    pub(crate) fn note(&self, identity: Identity, readings: Readings, now: DateTime<Utc>) {
+        let lane = self.lane(identity, now);
+        let mut state = lane.state();
+        for (budget, reading) in [(false, readings.rest), (true, readings.graphql)] {
+            if let Some(reading) = reading {
+                state.budget(budget).note(reading);
+            }
+        }
     }
 
     fn lane(&self, identity: Identity, now: DateTime<Utc>) -> Arc<Lane> {

@@ -44,7 +44,7 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-pub use budget::Reading;
+pub use budget::{Reading, Readings};
 pub use config::{BadGitHubUrl, ClientConfig};
 pub use tokens::{NoLogins, UserTokens};
 
@@ -55,15 +55,17 @@ use tokens::Minted;
 
 use crate::app::Scope;
 
-/// A client of one GitHub for one App. Cheap to share behind an `Arc`.
+/// A client of one GitHub for one App. Clones are the same client: one connection pool, one account of the rate limits,
+/// one token for each installation.
+#[derive(Clone)]
 pub struct Client {
     config: ClientConfig,
-    transport: transport::Transport,
-    limits: limits::Limits,
-    etags: etags::ETags,
-    app: jwt::AppJwt,
+    transport: Arc<transport::Transport>,
+    limits: Arc<limits::Limits>,
+    etags: Arc<etags::ETags>,
+    app: Arc<jwt::AppJwt>,
     oauth: Option<OAuthClient>,
-    installations: tokens::InstallationTokens,
+    installations: Arc<tokens::InstallationTokens>,
     users: Arc<dyn UserTokens>,
     clock: Arc<dyn Clock>,
 }
@@ -97,16 +99,23 @@ impl Client {
     /// A client; nothing is sent yet.
     pub fn new(config: ClientConfig, app: App, users: Arc<dyn UserTokens>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            transport: transport::Transport::new(&config),
-            limits: limits::Limits::new(config.concurrency),
-            etags: etags::ETags::default(),
-            app: jwt::AppJwt::new(app.issuer, app.signer),
+            transport: Arc::new(transport::Transport::new(&config)),
+            limits: Arc::new(limits::Limits::new(config.concurrency)),
+            etags: Arc::default(),
+            app: Arc::new(jwt::AppJwt::new(app.issuer, app.signer)),
             oauth: app.oauth,
-            installations: tokens::InstallationTokens::default(),
+            installations: Arc::default(),
             users,
             clock,
             config,
         }
+    }
+
+    /// The same client, which acts for people with these tokens. Whoever keeps people's grants needs a client to refresh
+    /// them with, so it cannot be there before the client is.
+    #[must_use]
+    pub fn acting_for(&self, users: Arc<dyn UserTokens>) -> Self {
+        Self { users, ..self.clone() }
     }
 
     /// Forgets what was kept of an installation: it was suspended or removed.
@@ -120,9 +129,18 @@ impl Client {
         self.etags.forget(Identity::User(user));
     }
 
-    /// GitHub's latest word on an installation's hourly budget; `None` until something was asked for it.
-    pub fn reading(&self, installation: InstallationId) -> Option<Reading> {
-        self.limits.reading(Identity::Installation(installation))
+    /// GitHub's latest word on an installation's hourly budgets; none until something was asked for it.
+    pub fn readings(&self, installation: InstallationId) -> Readings {
+        self.limits.readings(Identity::Installation(installation))
+    }
+
+    /// A token of the App itself, signed for this call, and its end: nine minutes from now.
+    pub async fn app_token(&self) -> Result<(SecretString, DateTime<Utc>), GitHubError> {
+        self.app.sign(self.clock.now()).await
+    }
+
+    pub(crate) fn note_readings(&self, installation: InstallationId, readings: Readings) {
+        self.limits.note(Identity::Installation(installation), readings, self.clock.now());
     }
 
     pub(crate) fn config(&self) -> &ClientConfig {

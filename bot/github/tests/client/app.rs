@@ -124,7 +124,8 @@ async fn what_a_doctor_asks_is_answered() {
     assert!(hook.has_secret);
     assert_eq!(hook.url.as_deref(), Some("https://d/webhook"));
     let limits = world.client.rate_limits(InstallationId(5)).await.unwrap();
-    assert_eq!(limits["core"].remaining, 4999);
+    assert_eq!((limits.rest.unwrap().remaining, limits.graphql), (4999, None));
+    assert_eq!(world.client.readings(InstallationId(5)), limits, "one account of it");
     assert_eq!(world.client.clock_drift().await.unwrap(), Some(TimeDelta::zero()));
     world.client.set_hook("https://e/webhook", &"hush".into()).await.unwrap();
     let set = world.server.asked().pop().unwrap();

@@ -52,7 +52,7 @@ async fn a_limit_past_the_deadline_is_told_at_once_and_kept_to() {
         assert_eq!(retry_after.as_secs(), 1801);
     }
     assert_eq!(world.server.asked().len(), 1, "GitHub is not asked again before the limit ends");
-    assert_eq!(world.client.reading(InstallationId(5)).unwrap().remaining, 0);
+    assert_eq!(world.client.readings(InstallationId(5)).rest.unwrap().remaining, 0);
     let other = Acting::Installation(InstallationId(6));
     world.client.is_member(&other, "acme", "ada").await.unwrap_err();
     assert_eq!(world.server.asked().len(), 2, "another installation has its own budget");

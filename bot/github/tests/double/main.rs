@@ -142,7 +142,7 @@ async fn the_app_knows_itself_and_where_it_is_installed() {
     assert_eq!(found.id, installations[0].id);
     assert!(world.client.installation_of("ada").await.unwrap().is_none());
     let limits = world.client.rate_limits(found.id).await.unwrap();
-    assert!(limits["core"].limit >= 5000);
+    assert!(limits.rest.unwrap().limit >= 5000);
     let narrow = Scope { repositories: ["shop".to_owned()].into(), ..Scope::default() };
     world.client.installation_token(found.id, &narrow).await.unwrap();
     world.end().await;
