@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::ServerUrl;
+use crate::credentials::{AuditArguments, InstallationsArguments, TokenArguments};
 use crate::deliveries::{Since, parse_guid};
 
 /// Deputy from a terminal.
@@ -35,6 +36,12 @@ pub enum Command {
     Whoami,
     /// List what GitHub sent lately and what came of it here, or have one sent again; for administrators
     Deliveries(DeliveriesArguments),
+    /// List where the Apps are installed, and what is left of their rate limits (administrators)
+    Installations(InstallationsArguments),
+    /// Print a token of an App's installation, as narrow as you ask for; it is written down who got it (administrators)
+    Token(TokenArguments),
+    /// List who was given which token (administrators)
+    Audit(AuditArguments),
 }
 
 #[derive(Debug, Args)]

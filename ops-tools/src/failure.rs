@@ -54,6 +54,11 @@ pub enum Failure {
         "You said no on GitHub, so you are not logged in. If that was a slip, type `deputyctl login` again."
     )]
     Denied,
+    /// A token that nobody could make.
+    #[error(
+        "One token is for one owner, and for some of its repositories or for all: acme, or acme/shop acme/site."
+    )]
+    MixedPlaces,
     /// There is no place to keep a session in.
     #[error("There is no folder to keep the session in: set HOME or XDG_CONFIG_HOME.")]
     NoFolder,

@@ -1,7 +1,8 @@
-//! `deputyctl`: Deputy from a terminal. People log in here, see who they are, and log out.
+//! `deputyctl`: Deputy from a terminal. People log in here, see who they are, and log out; administrators operate it.
 
 mod address;
 mod cli;
+mod credentials;
 mod deliveries;
 mod failure;
 mod keeping;
@@ -40,6 +41,9 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
             Command::Logout(arguments) => logout::run(cli, arguments, &keeping).await,
             Command::Deliveries(arguments) => deliveries::run(cli, arguments, &keeping).await,
             Command::Whoami => whoami::run(cli, &keeping).await,
+            Command::Installations(arguments) => credentials::installations(cli, arguments, &keeping).await,
+            Command::Token(arguments) => credentials::token(cli, arguments, &keeping).await,
+            Command::Audit(arguments) => credentials::audit(cli, arguments, &keeping).await,
         }
     };
     tokio::select! {

@@ -20,8 +20,8 @@ use crate::failure::Failure;
 
 /// For one request. GitHub is asked within it.
 const PATIENCE: Duration = Duration::from_secs(45);
-/// More than any answer here.
-const LARGEST_ANSWER: usize = 256 * 1024;
+/// More than any answer here: a list of thousands of installations.
+const LARGEST_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A Deputy.
 pub struct Server {

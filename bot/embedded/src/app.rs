@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_trait::async_trait;
 use deputy_core::authorization::Authority;
-use deputy_core::command::About;
+use deputy_core::command::{About, Command};
 use deputy_core::delivery::Delivery;
 use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError, Resumptions};
 use deputy_core::event_handler::Events;
@@ -15,23 +15,25 @@ use deputy_core::ids::EventName;
 use deputy_core::language::{Vocabulary, VocabularyError};
 use deputy_core::login::OnLogin;
 use deputy_core::logins::Logins;
-use deputy_core::ports::{AppSigner, Clock, Permanent, SystemClock};
+use deputy_core::ports::{AppSigner, Audit, Clock, Permanent, SystemClock};
 use deputy_core::redelivery::Redelivery;
-use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient, UserTokens};
+use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
+use deputy_github::credentials::Credentials;
 use deputy_github::needs::{Needs, UnknownEvent};
 use deputy_github::{GitHubPayloads, PemSigner, Secrets};
 use deputy_handlers::{COMMANDS, EVENTS};
-use deputy_web::{Server, ServerConfig};
+use deputy_web::{Metrics, Server, ServerConfig};
 use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
-use crate::config::Config;
+use crate::config::{AppConfig, Config};
 use crate::control::Control;
 use crate::forward::Forwarder;
 use crate::logins;
-use crate::{Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
+use crate::{AuditLog, Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,17 +46,20 @@ pub struct Options {
     pub retry: Retry,
     /// A smee channel that webhooks come from, beside those that come by themselves.
     pub forward: Option<Url>,
+    /// What people can ask for.
+    pub commands: &'static [&'static Command],
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), retry: Retry::default(), forward: None }
+        Self { clock: Arc::new(SystemClock), retry: Retry::default(), forward: None, commands: COMMANDS }
     }
 }
 
 /// A server that runs. Dropping it stops it without waiting, as if the process died: nothing is lost.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     store: Store,
     stop: watch::Sender<bool>,
     server: JoinHandle<usize>,
@@ -68,7 +73,7 @@ pub struct Running {
 
 /// Opens the store, starts the handlers and then the receiver.
 pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running> {
-    let Options { clock, retry, forward } = options;
+    let Options { clock, retry, forward, commands } = options;
     let server =
         Server::bind(ServerConfig { listen: config.listen, ..ServerConfig::default() }).await.with_context(
             || format!("cannot listen on {}; choose another address with DEPUTY_LISTEN", config.listen),
@@ -88,24 +93,48 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
             .context("opening the store panicked")?
             .with_context(|| format!("cannot open the data folder {}", config.data.display()))?
     };
+    let metrics = match config.metrics {
+        Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+            format!("cannot serve metrics on {address}; choose another address with DEPUTY_METRICS_LISTEN")
+        })?),
+        None => None,
+    };
     let vault = open_vault(config, &store, Arc::clone(&clock)).await?;
     let address = server.local_addr()?;
     let public_url = config.login.as_ref().map(|login| login.public_url(address));
-    let logins = match &public_url {
-        Some(url) => {
-            let oauth = github(config, Arc::new(NoLogins), Arc::clone(&clock))?;
-            Some(Arc::new(logins::open(url, &store, &vault, oauth, &clock)))
-        }
-        None => None,
+    let client = github(config, Arc::clone(&clock))?;
+    let logins =
+        public_url.as_ref().map(|url| Arc::new(logins::open(url, &store, &vault, client.clone(), &clock)));
+    let client = match &logins {
+        Some(logins) => client.acting_for(Arc::new(logins::Tokens(Arc::clone(&logins.grants)))),
+        None => client,
     };
-    let users: Arc<dyn UserTokens> = match &logins {
-        Some(logins) => Arc::new(logins::Tokens(Arc::clone(&logins.grants))),
-        None => Arc::new(NoLogins),
-    };
-    let client = Arc::new(github(config, users, Arc::clone(&clock))?);
-    let redelivery =
-        Arc::new(Redelivery::new(Arc::clone(&client) as _, Arc::new(store.clone()), Arc::clone(&clock)));
-    let deputy = Arc::new(deputy(config, &store, logins.clone(), client, Arc::clone(&clock))?);
+    let redelivery = Arc::new(Redelivery::new(
+        Arc::new(client.clone()),
+        Arc::new(store.clone()),
+        Arc::clone(&clock),
+    ));
+    let audit: Arc<dyn Audit> = Arc::new(AuditLog::in_folder(&config.data));
+    let credentials = Arc::new(credentials(config, &client, &audit, &clock)?);
+    let deputy = Arc::new(Deputy {
+        about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        vocabulary: Vocabulary::new(&config.mention, commands.iter().map(|command| command.definition))?,
+        commands,
+        events: EVENTS,
+        payloads: Arc::new(GitHubPayloads::new(&config.mention)),
+        authorizer: Arc::new(Authority::new(
+            Arc::new(client.clone()),
+            logins.as_deref().map(Logins::check),
+            Arc::clone(&clock),
+        )),
+        logins: logins.clone(),
+        archive: Arc::new(store.clone()),
+        once: Arc::new(store.clone()),
+        dead_letters: Arc::new(store.clone()),
+        installations: Arc::clone(&credentials) as _,
+        github: Arc::new(client),
+        clock: Arc::clone(&clock),
+    });
     let resumptions = Arc::new(Resumptions::new(Arc::clone(&deputy)));
     let pages = match (public_url, &logins) {
         (Some(url), Some(logins)) => {
@@ -144,6 +173,16 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         let forwarder = Forwarder::new(channel, address, Arc::clone(&clock));
         keeping.spawn(async move { forwarder.keep_forwarding().await });
     }
+    keeping.spawn({
+        let credentials = Arc::clone(&credentials);
+        async move { credentials.keep_fresh().await }
+    });
+    let metrics_address = metrics.as_ref().and_then(|listener| listener.local_addr().ok());
+    if let Some(listener) = metrics {
+        let sources: Vec<Arc<dyn Metrics>> =
+            vec![Arc::clone(&app) as _, Arc::new(store.clone()), Arc::clone(&credentials) as _];
+        keeping.spawn(deputy_web::serve_metrics(listener, sources));
+    }
     match Control::listen(&config.data) {
         Ok(control) => drop(keeping.spawn(control.serve(vault.clone()))),
         // A path that is too long for a socket is no reason not to serve.
@@ -155,15 +194,32 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
     let router = deputy_web::router(Arc::clone(&app))
         .merge(deputy_web::auth::router(pages.clone()))
         .merge(deputy_web::api::deliveries(pages.clone().map(|auth| (auth, redelivery))))
-        .merge(deputy_web::api::router(pages));
+        .merge(deputy_web::api::router(pages.clone()))
+        .merge(deputy_web::api::credentials_router(pages, credentials, audit));
     let server = tokio::spawn(server.serve(app, router, told(stopped)));
-    Ok(Running { address, store, stop, server, workers, sweeper, vault, resumptions, keeping })
+    Ok(Running {
+        address,
+        metrics_address,
+        store,
+        stop,
+        server,
+        workers,
+        sweeper,
+        vault,
+        resumptions,
+        keeping,
+    })
 }
 
 impl Running {
     /// Where it listens, with the port that was really taken.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it serves metrics, with the port that was really taken.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
     }
 
     /// The store beneath it.
@@ -243,43 +299,32 @@ pub fn webhook_secrets(config: &Config) -> anyhow::Result<Secrets> {
     Ok(Secrets::new(config.webhook_secrets.iter().map(|secret| secret.expose_secret().as_bytes()))?)
 }
 
-pub(crate) fn github(
-    config: &Config,
-    users: Arc<dyn UserTokens>,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Client> {
+/// The one client of this process: everybody's rate limits, tokens and connections are in it. It acts for nobody yet.
+pub(crate) fn github(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Client> {
     let oauth = config
         .login
         .as_ref()
         .map(|login| OAuthClient { id: login.client_id.clone(), secret: login.client_secret.clone() });
     let app = client::App { issuer: config.github.issuer.clone(), signer: signer(config)?, oauth };
-    Ok(Client::new(ClientConfig::new(&config.github.url)?, app, users, clock))
+    Ok(Client::new(ClientConfig::new(&config.github.url)?, app, Arc::new(NoLogins), clock))
 }
 
-fn deputy(
+/// The credentials of Deputy's own App and of the further ones, each with a client of its own.
+fn credentials(
     config: &Config,
-    store: &Store,
-    logins: Option<Arc<Logins>>,
-    github: Arc<Client>,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Deputy> {
-    Ok(Deputy {
-        about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        vocabulary: vocabulary(&config.mention)?,
-        commands: COMMANDS,
-        events: EVENTS,
-        payloads: Arc::new(GitHubPayloads::new(&config.mention)),
-        authorizer: Arc::new(Authority::new(
-            Arc::clone(&github) as _,
-            logins.as_deref().map(Logins::check),
-            Arc::clone(&clock),
-        )),
-        logins,
-        archive: Arc::new(store.clone()),
-        once: Arc::new(store.clone()),
-        github,
-        clock,
-    })
+    own: &Client,
+    audit: &Arc<dyn Audit>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Credentials> {
+    let mut apps = vec![(config.mention.clone(), own.clone())];
+    for AppConfig { name, issuer, private_key } in &config.apps {
+        let signer: Arc<dyn AppSigner> = Arc::new(PemSigner::new(private_key.expose_secret())?);
+        let app = client::App { issuer: issuer.clone(), signer, oauth: None };
+        let github = ClientConfig::new(&config.github.url)?;
+        apps.push((name.clone(), Client::new(github, app, Arc::new(NoLogins), Arc::clone(clock))));
+    }
+    let percent = config.github.rate_limit_alarm_percent;
+    Ok(Credentials::new(apps, Arc::clone(audit), Arc::clone(clock), percent))
 }
 
 fn subscribed(event: &EventName) -> Vec<String> {

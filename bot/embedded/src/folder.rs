@@ -143,7 +143,8 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+/// A file that nobody else may read, made where there is none.
+pub(crate) fn private_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

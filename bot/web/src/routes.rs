@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
@@ -29,15 +29,6 @@ pub fn router(app: Arc<App>) -> Router {
         .fallback(async || Problem::NotFound)
         .method_not_allowed_fallback(async || Problem::MethodNotAllowed)
         .with_state(app)
-}
-
-/// `GET /metrics` in Prometheus' text format. For a listener of its own on loopback: counters tell strangers
-/// how busy you are, and behind a proxy on the same machine every peer looks like loopback.
-pub fn metrics_router(app: Arc<App>) -> Router {
-    let metrics = async |State(app): State<Arc<App>>| {
-        ([(CONTENT_TYPE, "text/plain; version=0.0.4")], app.counters().to_prometheus())
-    };
-    Router::new().route("/metrics", get(metrics)).with_state(app)
 }
 
 async fn webhook(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -51,6 +51,7 @@ impl Stage {
         };
         let config = Config {
             listen: "127.0.0.1:0".parse()?,
+            metrics: None,
             mention: "deputy".to_owned(),
             data,
             archive: Duration::from_hours(90 * 24),
@@ -59,7 +60,9 @@ impl Stage {
                 url: github.base_url(),
                 issuer: app.client_id(),
                 private_key: app.private_key().into(),
+                rate_limit_alarm_percent: 10,
             },
+            apps: Vec::new(),
             login: Some(LoginConfig {
                 client_id: app.client_id(),
                 client_secret: app.client_secret().into(),

@@ -8,8 +8,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::leaks::hear;
+
 /// Where the browser believes that Deputy is; a proxy in front of it would listen there.
 pub const PUBLIC_URL: &str = "https://deputy.example";
+
+/// Where administrators are given credentials of GitHub's, and nobody is given any elsewhere.
+const CREDENTIALS: &str = "/api/v1/tokens";
 
 /// A browser.
 pub struct Browser {
@@ -135,13 +140,15 @@ impl Page {
 async fn send(address: SocketAddr, method: &str, path: &str, head: &str, body: &str) -> io::Result<Page> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: deputy.example\r\nConnection: close\r\nContent-Length: {}\r\n{head}\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: deputy.example\r\nUser-Agent: scenarios\r\nConnection: close\r\nContent-Length: {}\r\n{head}\r\n{body}",
         body.len()
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     let answer = String::from_utf8_lossy(&answer).into_owned();
+    let path_alone = path.split('?').next().unwrap_or_default();
+    hear(&format!("{method} {path_alone}"), &answer, path_alone.starts_with(CREDENTIALS));
     let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());

@@ -16,18 +16,23 @@
 
 pub mod browser;
 pub mod clock;
+mod leaks;
 mod logins;
 pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use deputy_core::command::Command;
 use deputy_core::ports::{DeadLetter, DeadLetterQuery, DeadLetters as _};
 use deputy_embedded::Retry;
 use deputy_embedded::app::{self, Options, Running};
-use deputy_embedded::config::{Config, GitHubConfig, LogConfig, LogFormat, LoginConfig};
+use deputy_embedded::config::{AppConfig, Config, GitHubConfig, LogConfig, LogFormat, LoginConfig};
+use deputy_handlers::COMMANDS;
 use github_double::{App, Comment, Double, Installation, Issue, Organization, Permission, Repository, User};
 use tempfile::TempDir;
+
+use crate::leaks::{Ended, Watch};
 
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -53,7 +58,11 @@ pub struct World {
     /// The smee channel that Deputy is started with.
     pub forward: Option<url::Url>,
     login: Option<LoginConfig>,
+    commands: Vec<&'static Command>,
+    further_apps: Vec<(String, App)>,
     deputy: Option<Running>,
+    watch: Option<Watch>,
+    has_run: bool,
     folder: TempDir,
 }
 
@@ -68,6 +77,7 @@ impl World {
 
     /// The same before Deputy was started.
     pub async fn without_deputy() -> Self {
+        let watch = Some(Watch::begin());
         let github = Double::start().await;
         let acme = github.org("acme");
         let (ada, grace, mallory) = (github.user("ada"), github.user("grace"), github.user("mallory"));
@@ -88,9 +98,23 @@ impl World {
             installation,
             forward: None,
             login: None,
+            commands: COMMANDS.to_vec(),
+            further_apps: Vec::new(),
             deputy: None,
+            watch,
+            has_run: false,
             folder,
         }
+    }
+
+    /// Lets people use one more command from the next start on.
+    pub fn add_command(&mut self, command: &'static Command) {
+        self.commands.push(command);
+    }
+
+    /// Lets Deputy hand out an App's credentials, under a name of its own, from the next start on.
+    pub fn hands_out_credentials_of(&mut self, name: &str, app: &App) {
+        self.further_apps.push((name.to_owned(), app.clone()));
     }
 
     /// Starts Deputy on this world's data folder.
@@ -102,8 +126,13 @@ impl World {
         assert!(self.deputy.is_none(), "Deputy runs already");
         // Five tries as always, but none of them waits.
         let retry = Retry { waits: vec![Duration::ZERO; 4] };
-        let clock = Arc::new(clock::GitHubsClock(self.github.clock()));
-        let options = Options { retry, clock, forward: self.forward.clone() };
+        let options = Options {
+            retry,
+            clock: Arc::new(clock::GitHubsClock(self.github.clock())),
+            forward: self.forward.clone(),
+            commands: self.commands.clone().leak(),
+        };
+        self.has_run = true;
         let deputy = app::start(&self.config(), options).await.expect("Deputy starts");
         self.app.send_webhooks_to(&format!("http://{}/webhook", deputy.address()));
         self.deputy = Some(deputy);
@@ -131,6 +160,7 @@ impl World {
     pub fn config(&self) -> Config {
         Config {
             listen: "127.0.0.1:0".parse().expect("an address"),
+            metrics: Some("127.0.0.1:0".parse().expect("an address")),
             mention: "deputy".to_owned(),
             data: self.folder.path().join("data"),
             archive: Duration::from_hours(90 * 24),
@@ -139,7 +169,17 @@ impl World {
                 url: self.github.base_url(),
                 issuer: self.app.client_id(),
                 private_key: self.app.private_key().into(),
+                rate_limit_alarm_percent: 10,
             },
+            apps: self
+                .further_apps
+                .iter()
+                .map(|(name, app)| AppConfig {
+                    name: name.clone(),
+                    issuer: app.client_id(),
+                    private_key: app.private_key().into(),
+                })
+                .collect(),
             login: self.login.clone(),
             admins: self.login.iter().map(|_| "ada".parse().expect("a name")).collect(),
             webhook_secrets: vec![self.app.webhook_secret().into()],
@@ -203,7 +243,8 @@ impl World {
         self.deputy().store().list(&query).await.expect("the store answers").items
     }
 
-    /// Ends the conversation: everything was handled, nothing failed, and the wire saw only what GitHub knows.
+    /// Ends the conversation: everything was handled, nothing failed, the wire saw only what GitHub knows, and no secret was
+    /// written anywhere.
     ///
     /// # Panics
     ///
@@ -213,6 +254,26 @@ impl World {
         assert!(dead.is_empty(), "dead letters: {dead:#?}\n{}", self.github.transcript());
         self.stop().await;
         self.github.assert_clean().await;
+        let findings = self.leaks();
+        assert!(findings.is_empty(), "secrets were written down:\n  {}", findings.join("\n  "));
+    }
+
+    /// Where secrets were written down in this world. Asked here, it is not asked again at the end.
+    pub fn leaks(&mut self) -> Vec<String> {
+        let Some(watch) = self.watch.take() else { return Vec::new() };
+        let data = self.config().data;
+        watch.findings(&Ended { github: &self.github, data: &data, has_run: self.has_run })
+    }
+}
+
+/// Worlds that no test brought to their end are looked through as well.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let findings = self.leaks();
+        assert!(findings.is_empty(), "secrets were written down:\n  {}", findings.join("\n  "));
     }
 }
 

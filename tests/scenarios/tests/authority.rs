@@ -1,8 +1,11 @@
 //! Everything that runs for a person runs with their own grant: asking for it, waiting for it, losing it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::time::Duration;
 
-use github_double::Comment;
+use deputy_core::ports::{DeadLetterQuery, DeadLetters as _};
+use github_double::{Comment, Fault, When};
 use scenarios::{World, said, visible};
 
 /// The link in a reply that asks to log in.
@@ -122,6 +125,68 @@ async fn a_token_that_is_about_to_run_out_is_refreshed_at_use() {
     let reply = world.comment_on(&pr, 1).await;
     assert!(reply.body().contains("two"));
     assert_eq!(reply.author(), "ada");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_hundred_commands_of_one_person_refresh_their_token_once() {
+    let world = World::new().await;
+    world.github.clock().advance(Duration::from_mins(8 * 60 - 5));
+    let pr = world.pull_request().await;
+    for number in 0..100 {
+        pr.comment(&world.ada, &format!("@deputy echo {number}")).await;
+    }
+    // GitHub takes a comment a second from one person, so a second passes whenever nothing more comes of the last one.
+    loop {
+        let have = said(&pr).len();
+        if have == 100 {
+            break;
+        }
+        let more = pr.wait_for(|pr| said(pr).len() > have);
+        if tokio::time::timeout(Duration::from_millis(50), more).await.is_err() {
+            world.github.clock().advance(Duration::from_secs(1));
+        }
+    }
+    world.quiet().await;
+    let replies = said(&pr);
+    assert_eq!(replies.len(), 100);
+    assert!(replies.iter().all(|reply| reply.author() == "ada"));
+    let asked = world.github.transcript().matches("/login/oauth/access_token").count();
+    assert_eq!(asked, 1, "one refresh for all of them");
+    assert_eq!(world.ada.live_tokens(&world.app), 1, "the pair before it is dead");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_command_that_waited_and_keeps_failing_is_a_dead_letter_that_can_be_redriven() {
+    let world = World::with_logins().await;
+    let pr = world.pull_request().await;
+    pr.comment(&world.ada, "@deputy echo at last").await;
+    let prompt = world.comment_on(&pr, 0).await;
+    world.quiet().await;
+    world.github.inject(When::path("/orgs/*/memberships/*").always(), Fault::Status(500));
+    world.log_in(&world.ada, &link(&prompt)).await;
+    world.deputy().resumptions().finish().await;
+    // It was handed out under a lease, and is handed out again when that ends, until it has been tried often enough.
+    let letters = DeadLetterQuery::default();
+    let letters = || world.deputy().store().list(&letters);
+    while letters().await.unwrap().items.is_empty() {
+        world.github.clock().advance(Duration::from_mins(1));
+        world.deputy().resumptions().sweep().await;
+    }
+    let dead = letters().await.unwrap().items;
+    assert_eq!((dead.len(), dead[0].handler.as_str(), dead[0].attempts), (1, "commands", 6));
+    assert_eq!((dead[0].event.as_str(), dead[0].repository.as_deref()), ("issue_comment", Some("acme/shop")));
+    let apology = world.comment_on(&pr, 1).await;
+    assert!(apology.body().contains(&dead[0].delivery.to_string()), "{}", apology.body());
+
+    world.github.clear_faults();
+    assert!(world.deputy().store().redrive(dead[0].id).await.unwrap());
+    let reply = world.comment_on(&pr, 2).await;
+    assert!(reply.body().contains("at last"), "{}", reply.body());
+    assert_eq!(reply.author(), "ada");
+    world.quiet().await;
+    assert_eq!(said(&pr).len(), 3);
     world.end().await;
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{ConfigFile, output, show};
-use crate::config::{Config, FIELDS, LogFormat, Problem};
+use crate::config::{Config, FIELDS, FURTHER_APPS, LogFormat, Problem};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -82,6 +82,7 @@ fn check(config: &Config) -> Result<(), Vec<Problem>> {
 fn describe(config: &Config) -> serde_json::Value {
     json!({
         "listen": config.listen.to_string(),
+        "metrics": config.metrics.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics")),
         "mention": format!("@{0} or /{0}", config.mention),
         "data": config.data.display().to_string(),
         "archive": format!("{} days", config.archive.as_secs() / 86_400),
@@ -101,6 +102,7 @@ fn describe(config: &Config) -> serde_json::Value {
             [] => "nobody".to_owned(),
             admins => admins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         },
+        "further_apps": config.apps.iter().map(|app| app.name.as_str()).collect::<Vec<_>>().join(", "),
         "webhook_secrets": config.webhook_secrets.len(),
         "log": format!("{}, {}", config.log.filter, match config.log.format {
             LogFormat::Human => "human",
@@ -129,5 +131,6 @@ fn fields(as_json: bool) -> String {
         let default = field.default.map(|default| format!("    default: {default}\n")).unwrap_or_default();
         let _ = writeln!(text, "{}  ({})\n{default}    {}\n", field.key, field.variable, field.meaning);
     }
+    text.push_str(FURTHER_APPS);
     text
 }

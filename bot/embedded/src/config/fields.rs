@@ -22,6 +22,13 @@ pub const FIELDS: &[Field] = &[
         meaning: "Address and port to listen on. Put a TLS proxy in front before you leave loopback.",
     },
     Field {
+        key: "metrics_listen",
+        variable: "DEPUTY_METRICS_LISTEN",
+        default: None,
+        meaning: "Address and port to serve /metrics on, for Prometheus; without it nowhere. Whoever can connect can read \
+                  them: 127.0.0.1:9464 is for this machine alone.",
+    },
+    Field {
         key: "public_url",
         variable: "DEPUTY_PUBLIC_URL",
         default: None,
@@ -99,6 +106,13 @@ pub const FIELDS: &[Field] = &[
                   separated by colons. Or DEPUTY_WEBHOOK_SECRETS, the secrets themselves, one a line.",
     },
     Field {
+        key: "github.rate_limit_alarm_percent",
+        variable: "DEPUTY_GITHUB_RATE_LIMIT_ALARM_PERCENT",
+        default: Some("10"),
+        meaning: "An alarm is logged, and shown in the metrics, when an installation has less than this share of its hour's \
+                  requests left. 0 for none.",
+    },
+    Field {
         key: "vault.passphrase_file",
         variable: "DEPUTY_VAULT_PASSPHRASE_FILE",
         default: None,
@@ -118,6 +132,12 @@ pub const FIELDS: &[Field] = &[
         meaning: "human, or json: one object a line.",
     },
 ];
+
+/// What stands in the file alone.
+pub const FURTHER_APPS: &str = "[apps.NAME]  (in the file alone)
+    A further App whose credentials administrators can have from this server, under a name of your choice: client_id (or
+    app_id) and private_key_file. Its webhooks do not come here.
+";
 
 /// Variables that hold a secret itself, so the file has no key for them.
 pub(super) const PRIVATE_KEY_VARIABLE: &str = "DEPUTY_GITHUB_PRIVATE_KEY";

@@ -2,6 +2,7 @@
 //!
 //! Every problem is found in one go, and says where it is and how to mend it.
 
+mod apps;
 mod fields;
 mod login;
 mod secrets;
@@ -15,7 +16,8 @@ use deputy_core::authorization::AdministratorName;
 use secrecy::SecretString;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-pub use self::fields::{FIELDS, Field};
+pub use self::apps::AppConfig;
+pub use self::fields::{FIELDS, FURTHER_APPS, Field};
 pub use self::login::LoginConfig;
 use self::source::Source;
 pub use self::source::{Environment, Problem};
@@ -25,6 +27,8 @@ pub use self::source::{Environment, Problem};
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where to serve metrics; `None` for nowhere.
+    pub metrics: Option<SocketAddr>,
     /// The word people address: `@deputy` or `/deputy`.
     pub mention: String,
     /// The folder that holds everything there is.
@@ -35,6 +39,8 @@ pub struct Config {
     pub dedup: Duration,
     /// GitHub and the App.
     pub github: GitHubConfig,
+    /// Further Apps, whose credentials are handed out too.
+    pub apps: Vec<AppConfig>,
     /// Logging in; `None` where nobody can.
     pub login: Option<LoginConfig>,
     /// Who may operate this server, among those who can log in.
@@ -56,6 +62,8 @@ pub struct GitHubConfig {
     pub issuer: String,
     /// The App's private key, PEM.
     pub private_key: SecretString,
+    /// Below this share of an hour's requests, in percent, an alarm is raised.
+    pub rate_limit_alarm_percent: u32,
 }
 
 /// What to log, and how.
@@ -86,6 +94,7 @@ impl Config {
     pub fn load(file: Option<&Path>, environment: &Environment<'_>) -> Result<Self, Vec<Problem>> {
         let mut source = Source::open(file, environment)?;
         let listen = source.parsed("listen", "an address and a port, such as 127.0.0.1:8080");
+        let metrics = source.parsed("metrics_listen", "an address and a port, such as 127.0.0.1:9464");
         let mention = source.checked("mention", check_mention);
         let data = source.path("data");
         let archive_days: Option<u32> = source.parsed("archive_days", "a whole number of days");
@@ -101,6 +110,7 @@ impl Config {
             );
         }
         let github = source.github();
+        let apps = source.apps(mention.as_deref().unwrap_or_default());
         let login = source.login(listen);
         let admins = source.admins(login.as_ref());
         let webhook_secrets = source.webhook_secrets();
@@ -115,11 +125,13 @@ impl Config {
         let whole = (|| {
             Some(Self {
                 listen: listen?,
+                metrics,
                 mention: mention?,
                 data: data?,
                 archive: Duration::from_secs(u64::from(archive_days?) * 86_400),
                 dedup: Duration::from_secs(u64::from(dedup_hours?) * 3_600),
                 github: github?,
+                apps,
                 login: login?,
                 admins: admins?,
                 webhook_secrets: webhook_secrets?,

@@ -28,7 +28,16 @@ impl Source<'_> {
             );
         }
         let private_key = self.private_key();
-        Some(GitHubConfig { url: url?, issuer: issuer?, private_key: private_key? })
+        let percent = self.checked("github.rate_limit_alarm_percent", |text| match text.trim().parse() {
+            Ok(percent @ 0..=100) => Ok(percent),
+            _ => Err("must be a whole number from 0 to 100".to_owned()),
+        });
+        Some(GitHubConfig {
+            url: url?,
+            issuer: issuer?,
+            private_key: private_key?,
+            rate_limit_alarm_percent: percent?,
+        })
     }
 
     fn private_key(&mut self) -> Option<SecretString> {

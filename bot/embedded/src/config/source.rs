@@ -156,6 +156,18 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// A table of the file that is no listed field.
+    pub(super) fn table(&self, name: &str) -> Option<&Value> {
+        self.table.get(name)
+    }
+
+    /// Notes a problem of what stands in the file alone.
+    pub(super) fn problem_in_file(&mut self, key: &str, what: &str, hint: &str) {
+        let file = self.file.map(|file| file.display().to_string()).unwrap_or_default();
+        let place = format!("{file}: {key}");
+        self.problems.push(Problem { place, what: what.to_owned(), hint: hint.to_owned() });
+    }
+
     /// Notes a problem of a listed field, at the place where its value stands or should stand.
     pub(super) fn problem(&mut self, key: &str, what: &str, hint: &str) {
         let field = field(key);
@@ -169,7 +181,8 @@ impl<'a> Source<'a> {
 
     fn refuse_unknown_keys(&mut self) {
         let mut keys = Vec::new();
-        for (name, value) in &self.table {
+        // Their names are the operator's own; what is in them is checked where it is read.
+        for (name, value) in self.table.iter().filter(|(name, _)| *name != super::apps::TABLE) {
             match value {
                 Value::Table(inner) => keys.extend(inner.keys().map(|key| format!("{name}.{key}"))),
                 _ => keys.push(name.clone()),

@@ -25,7 +25,7 @@ pub(super) async fn examine(
     clock: Arc<dyn Clock>,
     say: &mut impl FnMut(Finding),
 ) -> anyhow::Result<()> {
-    let client = app::github(config, Arc::new(NoLogins), clock)?;
+    let client = app::github(config, clock)?;
     let needs = app::needs()?;
     match client.clock_drift().await {
         Ok(drift) => say(clock_finding(drift)),

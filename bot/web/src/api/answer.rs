@@ -15,18 +15,27 @@ pub(super) fn tell(body: impl Serialize) -> Response {
 
 /// `{"error": code, "message": what to do}`, as the receiver's problems.
 pub(super) fn refuse(trouble: &Trouble) -> Response {
+    refuse_with(trouble.status(), trouble.code(), &trouble.message(), trouble.retry_after())
+}
+
+/// The same for what is no trouble with a login or a session.
+pub(super) fn refuse_with(
+    status: StatusCode,
+    code: &'static str,
+    message: &str,
+    retry_after: Option<u32>,
+) -> Response {
     #[derive(Serialize)]
     struct Refusal<'a> {
         error: &'static str,
         message: &'a str,
     }
-    let body = Json(Refusal { error: trouble.code(), message: &trouble.message() });
-    let mut response = (trouble.status(), body).into_response();
+    let mut response = (status, Json(Refusal { error: code, message })).into_response();
     let headers = response.headers_mut();
-    if trouble.status() == StatusCode::UNAUTHORIZED {
+    if status == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Deputy\""));
     }
-    if let Some(seconds) = trouble.retry_after() {
+    if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
     }
     no_store(response)

@@ -1,9 +1,10 @@
-//! Deputy's own JSON API, for terminals: logging in with a code, and sessions.
+//! Deputy's own JSON API, for terminals: logging in with a code, sessions, and what administrators may do.
 //!
 //! Every request but those of a login carries `Authorization: Bearer` with a session. No cookie counts here, so
 //! that no other site can make a browser ask.
 
 mod answer;
+mod credentials;
 mod deliveries;
 mod device;
 mod polls;
@@ -16,6 +17,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, any, get, post};
 
 use self::answer::refuse;
+pub use self::credentials::credentials_router;
 pub use self::deliveries::deliveries;
 pub(crate) use self::polls::Polls;
 use crate::auth::{Auth, Trouble};
