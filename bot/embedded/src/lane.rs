@@ -204,7 +204,8 @@ impl LaneLoop {
         if stopping {
             return;
         }
-        self.may_have_work |= self.next_due.is_some_and(|due| due <= now);
+        // Forgotten once it has come: until there is a place for it, it would wake this loop again and again.
+        self.may_have_work |= self.next_due.take_if(|due| *due <= now).is_some();
         let pace = self.pace.now().clamp(self.concurrency, MAX_PACE);
         let free = self.concurrency - self.running.len();
         let ready = self.claiming.is_none() && self.waiting.is_empty() && self.ended.is_empty();

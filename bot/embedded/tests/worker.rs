@@ -3,15 +3,17 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows tests, but not what helps them")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use deputy_core::contract::{ManualClock, delivery, delivery_id};
 use deputy_core::delivery::Delivery;
 use deputy_core::ids::DeliveryId;
-use deputy_core::ports::{Clock as _, DeadLetter, DeadLetterQuery, DeadLetters, Inbox as _, Permanent};
+use deputy_core::ports::{Clock, DeadLetter, DeadLetterQuery, DeadLetters, Inbox as _, Permanent};
 use deputy_embedded::{Lane, Options, Run, Store, Workers};
 use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore};
@@ -25,6 +27,32 @@ struct Stage {
     gate: Semaphore,
     running: AtomicUsize,
     most_running: AtomicUsize,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self {
+            runs: Mutex::default(),
+            finished: Mutex::default(),
+            changed: Notify::new(),
+            gate: Semaphore::new(0),
+            running: AtomicUsize::new(0),
+            most_running: AtomicUsize::new(0),
+        }
+    }
+
+    /// Waits until something holds.
+    async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if holds(self) {
+                return;
+            }
+            changed.await;
+        }
+    }
 }
 
 #[async_trait]
@@ -70,14 +98,7 @@ impl Theatre {
         let store =
             Store::open(Options::new(folder.path()), Arc::clone(&clock) as _, Arc::new(subscriptions))
                 .unwrap();
-        let stage = Arc::new(Stage {
-            runs: Mutex::default(),
-            finished: Mutex::default(),
-            changed: Notify::new(),
-            gate: Semaphore::new(0),
-            running: AtomicUsize::new(0),
-            most_running: AtomicUsize::new(0),
-        });
+        let stage = Arc::new(Stage::new());
         Self { store, clock, stage, _folder: folder }
     }
 
@@ -94,17 +115,8 @@ impl Theatre {
         sends.join_all().await;
     }
 
-    /// Waits until something holds on the stage.
     async fn until(&self, holds: impl Fn(&Stage) -> bool) {
-        loop {
-            let changed = self.stage.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
-            if holds(&self.stage) {
-                return;
-            }
-            changed.await;
-        }
+        self.stage.until(holds).await;
     }
 
     async fn dead(&self) -> Vec<DeadLetter> {
@@ -279,4 +291,43 @@ async fn draining_ends_at_its_deadline() {
     assert_eq!(workers.drain(Duration::ZERO).await, 4);
     let counts = theatre.store.counts().await.unwrap();
     assert_eq!((counts[0].pending, counts[0].in_flight), (10, 0), "all of it waits for the next process");
+}
+
+/// Counts how often somebody looks at it.
+struct WatchedClock(ManualClock, AtomicUsize);
+
+impl Clock for WatchedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.1.fetch_add(1, Ordering::SeqCst);
+        self.0.now()
+    }
+
+    fn sleep_until(&self, deadline: DateTime<Utc>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.sleep_until(deadline)
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_lane_whose_places_are_all_taken_waits_quietly_although_more_is_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(WatchedClock(ManualClock::default(), AtomicUsize::new(0)));
+    let subscriptions = |_: &_| vec!["gated".to_owned()];
+    let store =
+        Store::open(Options::new(folder.path()), Arc::clone(&clock) as _, Arc::new(subscriptions)).unwrap();
+    for number in 0..6 {
+        store.accept(delivery(number, clock.now())).await.unwrap();
+    }
+    let stage = Arc::new(Stage::new());
+    let lane = Lane { concurrency: 1, ..Lane::new("gated") };
+    let workers = Workers::start(&store, Arc::clone(&stage) as _, vec![lane]).await.unwrap();
+    stage.until(|stage| stage.running.load(Ordering::SeqCst) == 1).await;
+    let before = clock.1.load(Ordering::SeqCst);
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    let looks = clock.1.load(Ordering::SeqCst) - before;
+    assert!(looks < 50, "it looked at the clock {looks} times while it had nothing to do");
+    stage.gate.add_permits(6);
+    stage.until(|stage| stage.finished.lock().unwrap().len() == 6).await;
+    assert_eq!(workers.drain(Duration::from_secs(5)).await, 0);
 }
