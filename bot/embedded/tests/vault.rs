@@ -12,10 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use deputy_core::contract::{self, Attacked, ManualClock};
 use deputy_core::ids::UserId;
-use deputy_core::ports::{
-    Clock, Expected, Grant, Keys, LeaseId, ListedGrant, Put, RefreshLease, Rewrapped, StoredGrant, Tampering,
-    Vault, VaultError, Version,
-};
+use deputy_core::ports::{Clock, Expected, Grant, Keys, Put, Tampering, Vault as _, VaultError, Version};
 use deputy_embedded::{KeyFileError, LocalKeys, LocalVault, Options, Store};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -328,8 +325,14 @@ fn open_keys(folder: &TempDir, passphrase: Option<&SecretString>) -> Result<Loca
 
 #[async_trait]
 impl Attacked for Home {
+    type Vault = LocalVault;
+
     /// All columns but the person.
     type Row = Vec<Value>;
+
+    fn vault(&self) -> Arc<LocalVault> {
+        Arc::new(self.vault.clone())
+    }
 
     fn keys(&self) -> &dyn Keys {
         &self.keys
@@ -380,41 +383,5 @@ impl Attacked for Home {
             }
         }
         rows
-    }
-}
-
-#[async_trait]
-impl Vault for Home {
-    async fn load(&self, user: UserId) -> Result<Option<StoredGrant>, VaultError> {
-        self.vault.load(user).await
-    }
-
-    async fn put(&self, expected: Expected, grant: Grant) -> Result<Put, VaultError> {
-        self.vault.put(expected, grant).await
-    }
-
-    async fn delete(&self, user: UserId, expected: Expected) -> Result<bool, VaultError> {
-        self.vault.delete(user, expected).await
-    }
-
-    async fn lease_refresh(
-        &self,
-        user: UserId,
-        version: Version,
-        duration: Duration,
-    ) -> Result<RefreshLease, VaultError> {
-        self.vault.lease_refresh(user, version, duration).await
-    }
-
-    async fn release_refresh(&self, user: UserId, lease: LeaseId) -> Result<(), VaultError> {
-        self.vault.release_refresh(user, lease).await
-    }
-
-    async fn rewrap(&self, after: Option<UserId>, limit: usize) -> Result<Rewrapped, VaultError> {
-        self.vault.rewrap(after, limit).await
-    }
-
-    async fn list(&self, after: Option<UserId>, limit: usize) -> Result<Vec<ListedGrant>, VaultError> {
-        self.vault.list(after, limit).await
     }
 }

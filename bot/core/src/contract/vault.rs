@@ -20,11 +20,17 @@ const SOMEBODY_ELSE: UserId = UserId(583_232);
 const LEASE: Duration = Duration::from_mins(2);
 const MOMENT: Duration = Duration::from_millis(2);
 
-/// What the suite needs beside the port: the keys beneath it, and hands that write to the store behind its back.
+/// What the suite needs: the vault, the keys beneath it, and hands that write to the store behind its back.
 #[async_trait]
-pub trait Attacked: Vault {
+pub trait Attacked: Send + Sync {
+    /// The adapter.
+    type Vault: Vault + 'static;
+
     /// All that is stored for a person.
     type Row: Clone + Send + Sync;
+
+    /// The vault that is attacked.
+    fn vault(&self) -> Arc<Self::Vault>;
 
     /// The keys that wrap this vault's data keys.
     fn keys(&self) -> &dyn Keys;
@@ -48,32 +54,32 @@ where
 {
     let fresh = async || {
         let clock = Arc::new(ManualClock::default());
-        (Arc::new(make(Arc::clone(&clock)).await), clock)
+        (make(Arc::clone(&clock)).await, clock)
     };
-    let (vault, clock) = fresh().await;
-    a_grant_comes_back_as_its_latest_version(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    only_what_was_expected_is_replaced_or_deleted(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    of_simultaneous_writers_of_a_version_one_wins(vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    simultaneous_logins_follow_each_other(vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    one_refreshes_at_a_time(vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    a_lease_ends_by_itself_by_hand_and_by_writing(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    rewrapping_moves_all_grants_and_opens_none(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    people_are_listed_in_order(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    another_persons_grant_is_refused(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    an_earlier_version_is_refused(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    a_deleted_grant_does_not_come_back(&*vault, &clock).await;
-    let (vault, clock) = fresh().await;
-    a_changed_bit_is_refused_and_a_login_mends_it(&*vault, &clock).await;
+    let (home, clock) = fresh().await;
+    a_grant_comes_back_as_its_latest_version(&*home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    only_what_was_expected_is_replaced_or_deleted(&*home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    of_simultaneous_writers_of_a_version_one_wins(home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    simultaneous_logins_follow_each_other(home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    one_refreshes_at_a_time(home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    a_lease_ends_by_itself_by_hand_and_by_writing(&*home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    rewrapping_moves_all_grants_and_opens_none(&home, &clock).await;
+    let (home, clock) = fresh().await;
+    people_are_listed_in_order(&*home.vault(), &clock).await;
+    let (home, clock) = fresh().await;
+    another_persons_grant_is_refused(&home, &clock).await;
+    let (home, clock) = fresh().await;
+    an_earlier_version_is_refused(&home, &clock).await;
+    let (home, clock) = fresh().await;
+    a_deleted_grant_does_not_come_back(&home, &clock).await;
+    let (home, clock) = fresh().await;
+    a_changed_bit_is_refused_and_a_login_mends_it(&home, &clock).await;
 }
 
 fn grant(user: UserId, number: u64, clock: &ManualClock) -> Grant {
@@ -267,16 +273,18 @@ async fn a_lease_ends_by_itself_by_hand_and_by_writing(vault: &impl Vault, clock
     leased(vault, SOMEBODY, login).await;
 }
 
-async fn rewrapping_moves_all_grants_and_opens_none(vault: &impl Attacked, clock: &ManualClock) {
+async fn rewrapping_moves_all_grants_and_opens_none(home: &impl Attacked, clock: &ManualClock) {
+    let vault = home.vault();
+    let vault = &*vault;
     for number in 1..=7 {
         log_in(vault, grant(UserId(number), number, clock)).await;
     }
-    let old = vault.keys().active().await.expect("there is one");
-    let new = vault.keys().rotate().await.expect("it can be rotated");
+    let old = home.keys().active().await.expect("there is one");
+    let new = home.keys().rotate().await.expect("it can be rotated");
     assert_ne!(old, new);
     let newer = log_in(vault, grant(UserId(8), 8, clock)).await;
-    let broken = vault.steal(UserId(3)).await;
-    vault.plant(UserId(4), &broken).await;
+    let broken = home.steal(UserId(3)).await;
+    home.plant(UserId(4), &broken).await;
     let (mut after, mut done, mut failed) = (None, 0, 0);
     loop {
         let step = vault.rewrap(after, 2).await.expect("they can be re-wrapped");
@@ -299,7 +307,7 @@ async fn rewrapping_moves_all_grants_and_opens_none(vault: &impl Attacked, clock
         assert_eq!(told(&loaded.grant), told(&grant(UserId(number), number, clock)));
     }
     delete(vault, UserId(4), Expected::Anything).await;
-    vault.keys().retire(&old).await.expect("nothing uses it");
+    home.keys().retire(&old).await.expect("nothing uses it");
     assert!(load(vault, UserId(1)).await.is_some());
     assert_eq!(vault.rewrap(None, 100).await.expect("it can be asked for").done, 0);
 }
@@ -317,28 +325,32 @@ async fn people_are_listed_in_order(vault: &impl Vault, clock: &ManualClock) {
     }
 }
 
-async fn another_persons_grant_is_refused(vault: &impl Attacked, clock: &ManualClock) {
+async fn another_persons_grant_is_refused(home: &impl Attacked, clock: &ManualClock) {
+    let vault = home.vault();
+    let vault = &*vault;
     log_in(vault, grant(SOMEBODY, 1, clock)).await;
     log_in(vault, grant(SOMEBODY_ELSE, 2, clock)).await;
-    let (one, other) = (vault.steal(SOMEBODY).await, vault.steal(SOMEBODY_ELSE).await);
-    vault.plant(SOMEBODY, &other).await;
-    vault.plant(SOMEBODY_ELSE, &one).await;
+    let (one, other) = (home.steal(SOMEBODY).await, home.steal(SOMEBODY_ELSE).await);
+    home.plant(SOMEBODY, &other).await;
+    home.plant(SOMEBODY_ELSE, &one).await;
     for user in [SOMEBODY, SOMEBODY_ELSE] {
         assert_eq!(refused(vault, user).await, Tampering::Broken);
     }
-    vault.plant(UserId(1), &one).await;
+    home.plant(UserId(1), &one).await;
     assert_eq!(refused(vault, UserId(1)).await, Tampering::Broken, "one who never logged in");
-    vault.plant(SOMEBODY, &one).await;
+    home.plant(SOMEBODY, &one).await;
     assert!(load(vault, SOMEBODY).await.is_some());
 }
 
-async fn an_earlier_version_is_refused(vault: &impl Attacked, clock: &ManualClock) {
+async fn an_earlier_version_is_refused(home: &impl Attacked, clock: &ManualClock) {
+    let vault = home.vault();
+    let vault = &*vault;
     let first = log_in(vault, grant(SOMEBODY, 1, clock)).await;
-    let row = vault.steal(SOMEBODY).await;
+    let row = home.steal(SOMEBODY).await;
     let Put::Stored(second) = put(vault, Expected::Version(first), grant(SOMEBODY, 2, clock)).await else {
         panic!("it was the first version");
     };
-    vault.plant(SOMEBODY, &row).await;
+    home.plant(SOMEBODY, &row).await;
     let how = refused(vault, SOMEBODY).await;
     assert!(
         matches!(how, Tampering::RolledBack { found, known } if found == first && known == second),
@@ -351,30 +363,34 @@ async fn an_earlier_version_is_refused(vault: &impl Attacked, clock: &ManualCloc
     assert_eq!(load(vault, SOMEBODY).await.map(|it| it.version), Some(third));
 }
 
-async fn a_deleted_grant_does_not_come_back(vault: &impl Attacked, clock: &ManualClock) {
+async fn a_deleted_grant_does_not_come_back(home: &impl Attacked, clock: &ManualClock) {
+    let vault = home.vault();
+    let vault = &*vault;
     let version = log_in(vault, grant(SOMEBODY, 1, clock)).await;
-    let row = vault.steal(SOMEBODY).await;
+    let row = home.steal(SOMEBODY).await;
     assert!(delete(vault, SOMEBODY, Expected::Version(version)).await);
-    vault.plant(SOMEBODY, &row).await;
+    home.plant(SOMEBODY, &row).await;
     assert!(matches!(refused(vault, SOMEBODY).await, Tampering::RolledBack { .. }));
     log_in(vault, grant(SOMEBODY, 2, clock)).await;
-    vault.plant(SOMEBODY, &row).await;
+    home.plant(SOMEBODY, &row).await;
     assert!(matches!(refused(vault, SOMEBODY).await, Tampering::RolledBack { .. }));
 }
 
-async fn a_changed_bit_is_refused_and_a_login_mends_it<S: Attacked>(vault: &S, clock: &ManualClock) {
+async fn a_changed_bit_is_refused_and_a_login_mends_it<S: Attacked>(home: &S, clock: &ManualClock) {
+    let vault = home.vault();
+    let vault = &*vault;
     log_in(vault, grant(SOMEBODY, 1, clock)).await;
     log_in(vault, grant(SOMEBODY, 2, clock)).await;
-    let row = vault.steal(SOMEBODY).await;
+    let row = home.steal(SOMEBODY).await;
     let changed = S::changed(&row);
     assert!(changed.len() >= 3);
     for changed in changed {
-        vault.plant(SOMEBODY, &changed).await;
+        home.plant(SOMEBODY, &changed).await;
         refused(vault, SOMEBODY).await;
     }
     log_in(vault, grant(SOMEBODY, 3, clock)).await;
     assert_eq!(load(vault, SOMEBODY).await.map(|it| it.grant.login), Some("octocat3".to_owned()));
-    vault.plant(SOMEBODY, &S::changed(&row)[0]).await;
+    home.plant(SOMEBODY, &S::changed(&row)[0]).await;
     assert!(delete(vault, SOMEBODY, Expected::Anything).await, "what cannot be opened can be deleted");
     assert!(load(vault, SOMEBODY).await.is_none());
 }
