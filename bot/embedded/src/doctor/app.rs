@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use deputy_core::ports::{Clock, DeliveryAttempt, GitHubError, OAuthError};
 use deputy_github::app::{AppSettings, HookConfig, Installation};
-use deputy_github::client::{Client, NoLogins};
+use deputy_github::client::Client;
 use deputy_github::needs::Needs;
 use deputy_web::WEBHOOK_PATH;
 use secrecy::SecretString;
