@@ -229,3 +229,48 @@ async fn ctrl_c_ends_a_login_and_keeps_nothing() {
     assert!(!desk.kept().exists());
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_gets_tokens_and_sees_who_got_them() {
+    let (world, desk) = world().await;
+    desk.log_in(&world, &[]).await;
+    let shown = desk.run(&["installations"]).await;
+    let table = text(&shown.stdout);
+    assert!(table.starts_with("APP     OWNER  INSTALLATION  REPOSITORIES  LEFT THIS HOUR\n"), "{table}");
+
+    let got = desk.run(&["token", "acme/shop", "-p", "contents=read"]).await;
+    let token = text(&got.stdout);
+    assert!(
+        token.starts_with("ghs_") && token.trim_end().len() == 40 && token.ends_with('\n'),
+        "the token alone"
+    );
+    let told = text(&got.stderr);
+    assert!(told.starts_with("A token for acme/shop contents=read of the App deputy, until 20"), "{told}");
+    assert!(!told.contains("ghs_"));
+    let got = desk.run(&["token", "--jwt", "--json"]).await;
+    let json: Value = serde_json::from_slice(&got.stdout).unwrap();
+    assert_eq!(
+        (&json["credential"]["kind"], json["token"].as_str().unwrap().matches('.').count()),
+        (&Value::from("app"), 2)
+    );
+
+    let lines = desk.run(&["audit", "--json"]).await;
+    let lines: Vec<Value> =
+        text(&lines.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["token_sha256"], &lines[1]["login"]), (&json["token_sha256"], &Value::from("ada")));
+    let table = text(&desk.run(&["audit", "--limit", "1"]).await.stdout);
+    assert!(table.contains("A JWT") && table.lines().count() == 2, "{table}");
+
+    for (arguments, complaint) in [
+        (&["token", "nobody"][..], "is not installed on nobody"),
+        (&["token", "acme", "garden"], "One token is for one owner"),
+        (&["token", "acme/shop", "acme"], "One token is for one owner"),
+        (&["token", "acme", "--app", "shipper"], "there are: deputy"),
+    ] {
+        let refused = desk.run(arguments).await;
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused.stderr).contains(complaint), "{}", text(&refused.stderr));
+    }
+    world.end().await;
+}

@@ -109,11 +109,8 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         Some(logins) => client.acting_for(Arc::new(logins::Tokens(Arc::clone(&logins.grants)))),
         None => client,
     };
-    let redelivery = Arc::new(Redelivery::new(
-        Arc::new(client.clone()),
-        Arc::new(store.clone()),
-        Arc::clone(&clock),
-    ));
+    let redelivery =
+        Arc::new(Redelivery::new(Arc::new(client.clone()), Arc::new(store.clone()), Arc::clone(&clock)));
     let audit: Arc<dyn Audit> = Arc::new(AuditLog::in_folder(&config.data));
     let credentials = Arc::new(credentials(config, &client, &audit, &clock)?);
     let deputy = Arc::new(Deputy {

@@ -113,7 +113,7 @@ mod tests {
         let whole = r#"{"at":"2026-03-01T12:00:00Z","user":1,"login":"ada","session":1,"app":"deputy","credential":{"kind":"app"},"expires_at":"2026-03-01T12:09:00Z","token_sha256":"x"}"#;
         let entry: AuditEntry = serde_json::from_str(whole).unwrap();
         log.record(&entry).await.unwrap();
-        assert_eq!(log.newest(10).await.unwrap(), [entry.clone()]);
+        assert_eq!(log.newest(10).await.unwrap(), std::slice::from_ref(&entry));
         std::fs::remove_file(&log.path).unwrap();
         log.record(&entry).await.unwrap();
         let mode = std::fs::metadata(&log.path).unwrap().permissions().mode() & 0o777;

@@ -138,22 +138,17 @@ fn bury(
     if told > 0 {
         return Ok(());
     }
-    match place {
-        Some((segment, ordinal)) => {
-            let item = Item { handler, segment, ordinal, attempts: failed.attempts, interrupted: 0 };
-            item.bury(connection, now, &failed.errors)
-        }
-        None => {
-            connection
-                .prepare_cached(
-                    "INSERT INTO dead_letter
-                         (handler, segment, ordinal, delivery, event, attempts, failed_at, errors)
-                     VALUES (?, 0, 0, ?, 'unknown', ?, ?, ?)",
-                )?
-                .execute(params![handler, delivery, failed.attempts, now, errors])?;
-            Ok(())
-        }
+    if let Some((segment, ordinal)) = place {
+        let item = Item { handler, segment, ordinal, attempts: failed.attempts, interrupted: 0 };
+        return item.bury(connection, now, &failed.errors);
     }
+    connection
+        .prepare_cached(
+            "INSERT INTO dead_letter (handler, segment, ordinal, delivery, event, attempts, failed_at, errors)
+             VALUES (?, 0, 0, ?, 'unknown', ?, ?, ?)",
+        )?
+        .execute(params![handler, delivery, failed.attempts, now, errors])?;
+    Ok(())
 }
 
 enum Redriven {

@@ -12,8 +12,8 @@ use deputy_core::delivery::Delivery;
 use deputy_core::ids::DeliveryId;
 use deputy_core::ports::{
     Accepted, Archive, ArchiveError, ArchiveQuery, ArchivedEntry, Begin, DeadLetter, DeadLetterId,
-    DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork, Inbox, InboxError, Known, Lease, Once, OnceError,
-    OnceKey, Page, Redeliveries, RedeliveriesError,
+    DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork, Inbox, InboxError, Known, Lease, Once,
+    OnceError, OnceKey, Page, Redeliveries, RedeliveriesError,
 };
 use deputy_embedded::{Failure, Options, Store};
 use tempfile::TempDir;

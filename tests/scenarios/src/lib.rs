@@ -37,6 +37,10 @@ use crate::leaks::{Ended, Watch};
 /// How long anything may take before a test gives up. Generous: machines that test are busy.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// After so long without a change, everybody on GitHub waits for time to pass. Longer than any request takes on a machine
+/// that is not busy; on one that is, too short only means that time passes a little early.
+const STALLED: Duration = Duration::from_millis(150);
+
 /// The world at the beginning of a conversation.
 pub struct World {
     /// GitHub.
@@ -229,6 +233,20 @@ impl World {
         if tokio::time::timeout(PATIENCE, busy).await.is_err() {
             let counts = store.counts().await;
             panic!("still at work after {PATIENCE:?}: {counts:?}\n{}", self.github.transcript());
+        }
+    }
+
+    /// Lets time pass while something is done: a step of the clock whenever nothing has happened on GitHub for a moment, so
+    /// that whoever waits for time gets it, and whoever waits for an answer is not made to believe that it is late.
+    pub async fn while_time_passes<T>(&self, step: Duration, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        let mut changes = self.github.changes();
+        loop {
+            let stalled = async { while tokio::time::timeout(STALLED, changes.changed()).await.is_ok() {} };
+            tokio::select! {
+                done = &mut work => return done,
+                () = stalled => self.github.clock().advance(step),
+            }
         }
     }
 

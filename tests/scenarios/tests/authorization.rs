@@ -113,3 +113,45 @@ async fn on_somebodys_own_repository_there_are_no_teams() {
     insta::assert_snapshot!(world.reply_on(&issue, 0).await, @"`release` is kept for the team **releasers**, and this repository belongs to a person, who has no teams. Use it in a repository of the team's organization.");
     world.end().await;
 }
+
+static SHIP: Command = Command {
+    definition: Definition {
+        name: "ship",
+        aliases: &[],
+        summary: "Send it off, which cannot be taken back",
+        permission: Permission::Write,
+        examples: &["ship"],
+        arguments: |command| command,
+    },
+    runs_as: RunsAs::PersonAskedAnew,
+    team: None,
+    run: |_| Box::pin(async { Ok(Reply::new("shipped")) }),
+};
+
+#[tokio::test]
+async fn what_cannot_be_taken_back_is_asked_anew_whatever_is_remembered() {
+    let mut world = World::without_deputy().await;
+    world.set_up_logins(scenarios::browser::PUBLIC_URL);
+    world.add_command(&SHIP);
+    world.start().await;
+    world.has_logged_in(&world.ada).await;
+    let pr = world.pull_request().await;
+    pr.comment(&world.ada, "@deputy ship").await;
+    assert!(world.reply_on(&pr, 0).await.contains("shipped"));
+    world.quiet().await;
+    // She leaves, and the event that tells of it is lost.
+    world.app.stop_webhooks();
+    world.acme.remove_member(&world.ada);
+    world.app.send_webhooks_to(&format!("http://{}/webhook", world.deputy().address()));
+    pr.comment(&world.ada, "@deputy echo from memory").await;
+    assert!(world.reply_on(&pr, 1).await.contains("memory"));
+    world.quiet().await;
+    pr.comment(&world.ada, "@deputy ship").await;
+    assert!(world.reply_on(&pr, 2).await.contains("members of the organization **acme**"));
+    pr.comment(&world.ada, "@deputy echo no more").await;
+    assert!(
+        world.reply_on(&pr, 3).await.contains("members of the organization **acme**"),
+        "a no ends the memory"
+    );
+    world.end().await;
+}

@@ -138,7 +138,15 @@ async fn what_cannot_be_had_is_said_with_what_to_do() {
             answer["message"].as_str().unwrap()
         ));
     }
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    404 not_installed The App `deputy` is not installed on nobody; install it there first.
+    404 unknown_app No App is called `shipper` here; there are: deputy.
+    422 refused_by_github GitHub refuses: The permissions requested are not granted to this installation.
+    422 refused_by_github GitHub refuses: There is at least one repository that does not exist or is not accessible to the parent installation.
+    400 malformed Send {"owner": "acme"} or {"installation": 5}, and with it, if you like, "app", "repositories": ["shop"] and "permissions": {"contents": "read"}.
+    400 malformed Send {"owner": "acme"} or {"installation": 5}, and with it, if you like, "app", "repositories": ["shop"] and "permissions": {"contents": "read"}.
+    400 malformed Send {"owner": "acme"} or {"installation": 5}, and with it, if you like, "app", "repositories": ["shop"] and "permissions": {"contents": "read"}.
+    "#);
     assert!(list(&world, &ada, "/api/v1/audit").await.is_empty());
     world.end().await;
 }

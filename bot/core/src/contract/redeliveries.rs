@@ -41,7 +41,7 @@ async fn what_was_accepted_is_known_with_its_stage(
     assert_eq!(known(store, &[]).await, []);
     assert_eq!(known(store, &[1]).await, [None]);
     let (first, at) = (delivery(1, clock.now()), clock.now());
-    store.bury("third", first, &["no"]).await;
+    store.fail("third", first, &["no"]).await;
     clock.advance(Duration::from_mins(1));
     accept(store, 2, clock).await;
     let later = clock.now();

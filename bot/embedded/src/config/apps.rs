@@ -62,7 +62,10 @@ impl Source<'_> {
         for field in
             app.keys().filter(|field| !["client_id", "app_id", "private_key_file"].contains(&&***field))
         {
-            let hint = "an App has client_id (or app_id) and private_key_file";
+            let hint = match field.as_str() {
+                "private_key" => "secrets do not belong in this file: name the PEM in private_key_file",
+                _ => "an App has client_id (or app_id) and private_key_file",
+            };
             self.problem_in_file(&key(field), "is no field of an App", hint);
         }
         let issuer = issuer(app);

@@ -239,3 +239,56 @@ fn a_mistyped_level_is_no_filter() {
         assert_eq!(load(Some(WHOLE), &[("DEPUTY_LOG", filter)]).unwrap().log.filter, filter);
     }
 }
+
+#[test]
+fn further_apps_have_a_table_each() {
+    let mut shown = Vec::new();
+    for apps in [
+        "[apps.shipper]\nclient_id = \"Iv2\"\nprivate_key_file = \"app.pem\"",
+        "[apps.shipper]\nprivate_key = \"hunter2hunter2hunter2\"",
+        "[apps.Deputy]\napp_id = 7\nprivate_key_file = \"nowhere.pem\"",
+        "[apps.\"a b\"]\nclient_id = \"Iv2\"\nprivate_key_file = \"app.pem\"",
+        "[apps]\nshipper = 1",
+    ] {
+        let problems = load(Some(&format!("{WHOLE}{apps}")), &[]).unwrap_err();
+        shown.push(self::shown(&problems));
+    }
+    assert!(!shown.concat().contains("hunter2"));
+    insta::assert_snapshot!(shown.join("\n"), @"
+    deputy.toml: apps.shipper.private_key_file: the private key's PEM block is damaged; download it again from the App's settings, or make a new one
+      hint: generate a private key on the App's settings page and give its path here
+
+    deputy.toml: apps.shipper.private_key: is no field of an App
+      hint: secrets do not belong in this file: name the PEM in private_key_file
+    deputy.toml: apps.shipper.client_id: is missing
+      hint: copy the client id (or the App id, as app_id) from the App's settings page on GitHub
+    deputy.toml: apps.shipper.private_key_file: is missing
+      hint: generate a private key on the App's settings page and give its path here
+
+    deputy.toml: apps.Deputy: is what this server's own App is called already
+      hint: choose another name
+    deputy.toml: apps.Deputy.private_key_file: nowhere.pem: cannot be read: No such file or directory (os error 2)
+      hint: generate a private key on the App's settings page and give its path here
+
+    deputy.toml: apps.a b: cannot be typed as a name
+      hint: up to 39 letters, digits, dashes and underscores
+    deputy.toml: apps.a b.private_key_file: the private key's PEM block is damaged; download it again from the App's settings, or make a new one
+      hint: generate a private key on the App's settings page and give its path here
+
+    deputy.toml: apps.shipper: is no table
+      hint: write [apps.NAME] above its fields
+    ");
+}
+
+#[test]
+fn metrics_have_an_address_of_their_own_and_the_alarm_a_share() {
+    let config = load(Some(WHOLE), &[]).unwrap();
+    assert_eq!((config.metrics, config.github.rate_limit_alarm_percent), (None, 10));
+    let variables =
+        [("DEPUTY_METRICS_LISTEN", "127.0.0.1:9464"), ("DEPUTY_GITHUB_RATE_LIMIT_ALARM_PERCENT", "0")];
+    let config = load(Some(WHOLE), &variables).unwrap();
+    assert_eq!(config.metrics, Some("127.0.0.1:9464".parse().unwrap()));
+    assert_eq!(config.github.rate_limit_alarm_percent, 0);
+    let problems = load(Some(WHOLE), &[("DEPUTY_GITHUB_RATE_LIMIT_ALARM_PERCENT", "101")]).unwrap_err();
+    assert!(shown(&problems).contains("must be a whole number from 0 to 100"), "{}", shown(&problems));
+}

@@ -4,6 +4,10 @@ use std::fmt::{Display, Write as _};
 use std::sync::atomic::Ordering;
 
 use super::Credentials;
+use crate::client::Reading;
+
+/// What a gauge shows of a reading.
+type Value<'a> = &'a dyn Fn(&Reading) -> i64;
 
 impl Credentials {
     /// In Prometheus' text format.
@@ -23,7 +27,7 @@ impl Credentials {
         let vended = "deputy_credentials_vended_total";
         family(&mut text, vended, "counter", "Credentials handed out since the start, by kind.");
         for app in &self.apps {
-            for (kind, count) in [("installation", &app.installation_tokens), ("app", &app.app_tokens)] {
+            for (kind, count) in [("installation", &app.tokens), ("app", &app.jwts)] {
                 let labels = [("app", &*app.name), ("kind", kind)];
                 sample(&mut text, vended, &labels, count.load(Ordering::Relaxed));
             }
@@ -41,7 +45,7 @@ impl Credentials {
                 }
             }
         }
-        let families: [(&str, &str, &dyn Fn(&crate::client::Reading) -> i64); 4] = [
+        let families: [(&str, &str, Value<'_>); 4] = [
             ("deputy_github_rate_limit", "Requests an installation has an hour.", &|it| it.limit.into()),
             ("deputy_github_rate_limit_remaining", "Requests it has left, as GitHub said last.", &|it| {
                 it.remaining.into()

@@ -24,8 +24,8 @@ use crate::client::{Client, Reading, Readings};
 
 /// How often every installation's rate limits are read.
 pub const READINGS: Duration = Duration::from_mins(10);
-/// How many readings there are to a sweep of all installations: every 30 minutes.
-const READINGS_A_SWEEP: u32 = 3;
+/// How often it is read where the Apps are installed.
+pub const SWEEP: Duration = Duration::from_mins(30);
 
 /// The credentials of some Apps.
 pub struct Credentials {
@@ -41,8 +41,10 @@ struct App {
     name: String,
     client: Client,
     directory: Directory,
-    installation_tokens: AtomicU64,
-    app_tokens: AtomicU64,
+    /// Installation tokens that were handed out.
+    tokens: AtomicU64,
+    /// JWTs that were handed out.
+    jwts: AtomicU64,
     /// Budgets that an alarm was raised for, so that it is raised once.
     alarms: Mutex<BTreeSet<(InstallationId, &'static str)>>,
 }
@@ -71,8 +73,8 @@ impl Credentials {
             name,
             client,
             directory: Directory::default(),
-            installation_tokens: AtomicU64::new(0),
-            app_tokens: AtomicU64::new(0),
+            tokens: AtomicU64::new(0),
+            jwts: AtomicU64::new(0),
             alarms: Mutex::default(),
         });
         Self { apps: apps.collect(), audit, clock, alarm_percent }
@@ -102,12 +104,15 @@ impl Credentials {
 
     /// Sweeps every half hour and reads the rate limits every ten minutes, at first at once. Never ends: drop it.
     pub async fn keep_fresh(&self) {
-        for round in 0_u32.. {
-            if round.is_multiple_of(READINGS_A_SWEEP) {
+        let mut next_sweep = self.clock.now();
+        loop {
+            let now = self.clock.now();
+            if now >= next_sweep {
+                next_sweep = now + SWEEP;
                 self.sweep().await;
             }
             self.read_limits().await;
-            self.clock.sleep_until(self.clock.now() + READINGS).await;
+            self.clock.sleep_until(now + READINGS).await;
         }
     }
 

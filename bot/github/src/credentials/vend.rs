@@ -121,7 +121,7 @@ impl Credentials {
             permissions: order.scope.permissions.clone(),
         };
         let vended = self.vend(asker, app, (minted.token, minted.expires_at), credential).await?;
-        app.installation_tokens.fetch_add(1, Ordering::Relaxed);
+        app.tokens.fetch_add(1, Ordering::Relaxed);
         Ok(vended)
     }
 
@@ -130,7 +130,7 @@ impl Credentials {
         let app = self.app(app)?;
         let token = app.client.app_token().await?;
         let vended = self.vend(asker, app, token, Credential::App).await?;
-        app.app_tokens.fetch_add(1, Ordering::Relaxed);
+        app.jwts.fetch_add(1, Ordering::Relaxed);
         Ok(vended)
     }
 

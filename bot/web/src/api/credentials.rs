@@ -80,11 +80,11 @@ struct InstallationRow<'a> {
     repositories: &'a str,
     permissions: &'a BTreeMap<String, String>,
     suspended_at: Option<DateTime<Utc>>,
-    rate_limits: BTreeMap<&'static str, Limit>,
+    rate_limits: BTreeMap<&'static str, Hour>,
 }
 
 #[derive(Serialize)]
-struct Limit {
+struct Hour {
     limit: u32,
     remaining: u32,
     reset: DateTime<Utc>,
@@ -105,9 +105,9 @@ impl<'a> InstallationRow<'a> {
     }
 }
 
-fn rate_limits(readings: Readings) -> BTreeMap<&'static str, Limit> {
-    let limit = |Reading { limit, remaining, reset }| Limit { limit, remaining, reset };
-    readings.each().map(|(resource, reading)| (resource, limit(reading))).collect()
+fn rate_limits(readings: Readings) -> BTreeMap<&'static str, Hour> {
+    let hour = |Reading { limit, remaining, reset }| Hour { limit, remaining, reset };
+    readings.each().map(|(resource, reading)| (resource, hour(reading))).collect()
 }
 
 async fn installations(
@@ -118,7 +118,9 @@ async fn installations(
     if let Err(trouble) = desk.auth.administrator(&headers).await {
         return refuse(&trouble);
     }
-    let Ok(Query(Filter { app })) = filter else { return refuse(&Trouble::Malformed) };
+    let Ok(Query(Filter { app })) = filter else {
+        return malformed("The query takes `app` and nothing else.");
+    };
     match desk.credentials.installations(app.as_deref()) {
         Ok(known) => {
             let rows: Vec<_> = known.iter().map(InstallationRow::of).collect();
@@ -163,12 +165,12 @@ async fn installation_token(
         Err(trouble) => return refuse(&trouble),
     };
     let Ok(Json(Wanted { app, owner, installation, repositories, permissions })) = wanted else {
-        return refuse(&Trouble::Malformed);
+        return malformed(ORDER);
     };
     let of = match (owner, installation) {
         (Some(owner), None) => Of::Owner(owner),
         (None, Some(installation)) => Of::Installation(installation),
-        _ => return refuse(&Trouble::Malformed),
+        _ => return malformed(ORDER),
     };
     let order = Order { app, of, scope: Scope { repositories, permissions } };
     hand_out(desk.credentials.installation_token(&asker, &order).await)
@@ -190,7 +192,7 @@ async fn app_token(
         Ok(session) => asker(session),
         Err(trouble) => return refuse(&trouble),
     };
-    let Ok(Json(WantedApp { app })) = wanted else { return refuse(&Trouble::Malformed) };
+    let Ok(Json(WantedApp { app })) = wanted else { return malformed("Send {}, or {\"app\": \"NAME\"}.") };
     hand_out(desk.credentials.app_token(&asker, app.as_deref()).await)
 }
 
@@ -209,11 +211,21 @@ async fn audit_lines(
     if let Err(trouble) = desk.auth.administrator(&headers).await {
         return refuse(&trouble);
     }
-    let Ok(Query(Lines { limit })) = lines else { return refuse(&Trouble::Malformed) };
+    let Ok(Query(Lines { limit })) = lines else {
+        return malformed("The query takes `limit` and nothing else.");
+    };
     match desk.audit.newest(limit.unwrap_or(LINES).min(MOST_LINES)).await {
         Ok(entries) => tell(serde_json::json!({ "entries": entries })),
         Err(error) => refuse_order(error.into()),
     }
+}
+
+/// What an order for a token looks like.
+const ORDER: &str = "Send {\"owner\": \"acme\"} or {\"installation\": 5}, and with it, if you like, \"app\", \
+                     \"repositories\": [\"shop\"] and \"permissions\": {\"contents\": \"read\"}.";
+
+fn malformed(what: &str) -> Response {
+    refuse_with(StatusCode::BAD_REQUEST, Trouble::Malformed.code(), what, None)
 }
 
 fn asker(session: Session) -> Asker {

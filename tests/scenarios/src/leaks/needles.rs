@@ -30,7 +30,7 @@ impl Needles {
         for secret in secrets {
             let secret = secret.into_bytes();
             let Some(head) = secret.first_chunk::<HEAD>().copied() else { continue };
-            let bit = hash(&head);
+            let bit = hash(head);
             needles.seen[bit / 64] |= 1 << (bit % 64);
             needles.by_head.entry(head).or_default().push(secret);
         }
@@ -40,44 +40,51 @@ impl Needles {
     /// Where secrets stand in `bytes`, told without telling them.
     pub(super) fn find(&self, place: &str, bytes: &[u8], allowed: Allowed) -> Vec<String> {
         let mut findings = Vec::new();
+        // What stands before a secret is told, but for the secret before it.
+        let mut told = 0;
         for (at, head) in bytes.windows(HEAD).enumerate() {
-            let Some(head) = head.first_chunk::<HEAD>() else { continue };
-            let bit = hash(head);
-            let known = self.seen[bit / 64] & (1 << (bit % 64)) != 0
-                && self
-                    .by_head
-                    .get(head)
-                    .is_some_and(|secrets| secrets.iter().any(|secret| bytes[at..].starts_with(secret)));
-            let what = if known { Some("a known secret") } else { form(&bytes[at..], allowed) };
-            if let Some(what) = what {
-                let before = String::from_utf8_lossy(&bytes[at.saturating_sub(60)..at]).into_owned();
-                let before = before.replace(|c: char| c.is_control(), " ");
-                findings.push(format!("{place} holds {what}, after “{before}”"));
-            }
+            let Some(head) = head.first_chunk::<HEAD>().copied() else { continue };
+            let Some((what, length)) = self.known(head, &bytes[at..]).or_else(|| form(&bytes[at..], allowed))
+            else {
+                continue;
+            };
+            let before =
+                String::from_utf8_lossy(&bytes[at.saturating_sub(60).max(told.min(at))..at]).into_owned();
+            let before = before.replace(|c: char| c.is_control(), " ");
+            findings.push(format!("{place} holds {what}, after “{before}”"));
+            told = told.max(at + length);
         }
         findings
     }
+
+    fn known(&self, head: [u8; HEAD], bytes: &[u8]) -> Option<(&'static str, usize)> {
+        let bit = hash(head);
+        if self.seen[bit / 64] & (1 << (bit % 64)) == 0 {
+            return None;
+        }
+        let secret = self.by_head.get(&head)?.iter().find(|secret| bytes.starts_with(secret))?;
+        Some(("a known secret", secret.len()))
+    }
 }
 
-/// What begins here, by its form: `ghu_…`, `ghr_…`, `ghs_…`, `gho_…`, `ghp_…`, or a session of Deputy's.
-fn form(bytes: &[u8], allowed: Allowed) -> Option<&'static str> {
+/// What begins here, by its form, and how long it is: `ghu_…`, `ghr_…`, `ghs_…`, `gho_…`, `ghp_…`, or a session of Deputy's.
+fn form(bytes: &[u8], allowed: Allowed) -> Option<(&'static str, usize)> {
+    let run = |fits: fn(&u8) -> bool| bytes.iter().skip(4).take_while(|byte| fits(byte)).count();
     match bytes {
-        [b'g', b'h', b'o' | b'p' | b'u' | b's' | b'r', b'_', body @ ..] => {
-            let is_token =
-                body.len() >= SHORTEST_BODY && body[..SHORTEST_BODY].iter().all(u8::is_ascii_alphanumeric);
-            is_token.then_some("a token of GitHub's")
+        [b'g', b'h', b'o' | b'p' | b'u' | b's' | b'r', b'_', ..] => {
+            let body = run(u8::is_ascii_alphanumeric);
+            (body >= SHORTEST_BODY).then_some(("a token of GitHub's", 4 + body))
         }
-        [b'd', b'p', b's', b'_', body @ ..] if allowed != Allowed::Sessions => {
-            let is_session = body.len() >= 43
-                && body[..43].iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-            is_session.then_some("a session of Deputy's")
+        [b'd', b'p', b's', b'_', ..] if allowed != Allowed::Sessions => {
+            let body = run(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+            (body >= 43).then_some(("a session of Deputy's", 4 + body))
         }
         _ => None,
     }
 }
 
-fn hash(head: &[u8; HEAD]) -> usize {
-    let mixed = u64::from_le_bytes(*head).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+fn hash(head: [u8; HEAD]) -> usize {
+    let mixed = u64::from_le_bytes(head).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     usize::try_from(mixed >> 48).unwrap_or(0)
 }
 
@@ -116,5 +123,8 @@ mod tests {
         let needles = Needles::new(["0123456789abcdef".to_owned()].into_iter());
         let found = needles.find("the log", b"token=\"0123456789abcdef\"", Allowed::Nothing);
         assert_eq!(found, ["the log holds a known secret, after “token=\"”"]);
+        let two = format!("0123456789abcdef and ghu_{} end", "a".repeat(30));
+        let found = needles.find("the log", two.as_bytes(), Allowed::Nothing);
+        assert_eq!(found[1], "the log holds a token of GitHub's, after “ and ”", "not the one before it");
     }
 }
