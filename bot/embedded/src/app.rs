@@ -19,9 +19,9 @@ use deputy_core::ports::{AppSigner, Audit, Clock, Permanent, SystemClock};
 use deputy_core::redelivery::Redelivery;
 use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
 use deputy_github::credentials::Credentials;
-use deputy_github::needs::{Needs, UnknownEvent};
+use deputy_github::needs::{Needs, UnknownNeed};
 use deputy_github::{GitHubPayloads, PemSigner, Secrets};
-use deputy_handlers::{COMMANDS, EVENTS};
+use deputy_handlers::{COMMANDS, EVENTS, TASKS};
 use deputy_web::{Metrics, Server, ServerConfig};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
@@ -275,14 +275,15 @@ pub fn handlers_of(event: &EventName) -> impl Iterator<Item = &'static str> + '_
 }
 
 /// What the App must be allowed and told of for the handlers of this build.
-pub fn needs() -> Result<Needs, UnknownEvent> {
+pub fn needs() -> Result<Needs, UnknownNeed> {
     let named = |events: Events| match events {
         Events::Named(names) => names,
         // Whatever there is, and nothing for its sake.
         Events::All => &[],
     };
     let events = EVENTS.iter().flat_map(|handler| named(handler.events));
-    Needs::of(named(dispatch::COMMENT_EVENTS).iter().chain(events).copied())
+    let tasks = TASKS.iter().map(|task| task.name);
+    Needs::of(named(dispatch::COMMENT_EVENTS).iter().chain(events).copied(), tasks)
 }
 
 /// The App's key, ready to sign.

@@ -177,6 +177,8 @@ async fn a_second_setup_keeps_what_the_first_one_wrote() {
     std::fs::write(folder.path().join("deputy.toml"), "mine").unwrap();
     let refused = command(&github, folder.path(), &[]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
+    let long = command(&github, folder.path(), &["--force", "--name", &"x".repeat(35)]).output().unwrap();
+    assert!(String::from_utf8(long.stderr).unwrap().contains("1 to 34 characters"));
     assert!(String::from_utf8(refused.stderr).unwrap().contains("--force"));
 
     let setup = Setup::begin(&github, folder.path(), &["--force", "--org", "acme"]);

@@ -133,10 +133,15 @@ impl Redelivery {
                         RedeliveryError::GitHub(GitHubError::RateLimited { retry_after }) => {
                             TimeDelta::from_std(*retry_after).unwrap_or(EVERY).clamp(SOON, EVERY * 6)
                         }
-                        _ => SOON,
+                        RedeliveryError::GitHub(GitHubError::Unavailable(_)) | RedeliveryError::Inbox(_) => {
+                            SOON
+                        }
+                        // Somebody has to mend that first.
+                        RedeliveryError::GitHub(_) => EVERY,
                     };
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "could not look for deliveries that failed; trying again soon");
+                    let seconds = pause.num_seconds();
+                    tracing::warn!(error, seconds, "could not look for deliveries that failed; trying again");
                     pause
                 }
             };

@@ -15,7 +15,7 @@ use deputy_github::client::ClientConfig;
 use deputy_github::manifest::{HookAttributes, Manifest, NewApp, convert};
 use deputy_web::WEBHOOK_PATH;
 use deputy_web::auth::{CALLBACK_PATH, PublicUrl};
-use deputy_web::setup::{Finish, Finished, Setup, Step, router, serve_pages};
+use deputy_web::setup::{Finish, Finished, Link, Setup, Step, router, serve_pages};
 use secrecy::SecretString;
 use tokio::sync::watch;
 use url::Url;
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "LOGIN")]
     org: Option<String>,
     /// What the App is to be called; unique on GitHub, and you can change it there
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = app_name)]
     name: Option<String>,
     /// Where people and GitHub will reach the server, such as https://deputy.example.com
     #[arg(long, value_name = "URL", value_parser = public_url)]
@@ -53,6 +53,17 @@ pub(super) struct Arguments {
     /// Open no browser, only show the address
     #[arg(long)]
     no_browser: bool,
+}
+
+/// GitHub takes no longer ones.
+const LONGEST_NAME: usize = 34;
+
+fn app_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME {
+        return Err(format!("must have 1 to {LONGEST_NAME} characters"));
+    }
+    Ok(name.to_owned())
 }
 
 fn public_url(text: &str) -> Result<PublicUrl, String> {
@@ -140,7 +151,7 @@ async fn set_up(arguments: &Arguments, target: Target) -> anyhow::Result<ExitCod
 fn manifest(arguments: &Arguments) -> anyhow::Result<Manifest> {
     let needs = app::needs()?;
     let name = arguments.name.clone().unwrap_or_else(|| match &arguments.org {
-        Some(organization) => format!("deputy-{organization}"),
+        Some(organization) => format!("deputy-{organization}").chars().take(LONGEST_NAME).collect(),
         None => "deputy".to_owned(),
     });
     let own = arguments.url.as_ref().map(PublicUrl::as_str);
@@ -202,8 +213,8 @@ impl Finish for Buyer {
         eprintln!("\n{} is there. What is left to do:\n", finished.name);
         for (number, step) in (1..).zip(&finished.next) {
             eprintln!("  {number}. {}", step.text);
-            if let Some(href) = &step.href {
-                eprintln!("     {href}");
+            if let Some(link) = &step.link {
+                eprintln!("     {}", link.href);
             }
         }
         let _ = self.done.send(true);
@@ -226,11 +237,11 @@ impl Buyer {
                 text: "Tick “Enable Device Flow” in the App's settings, so that people can log in from a terminal, and \
                        save."
                     .to_owned(),
-                href: Some(settings.clone()),
+                link: Some(Link { text: "Open the App's settings", href: settings.clone() }),
             },
             Step {
                 text: "Install the App where it is to work.".to_owned(),
-                href: Some(format!("{}/installations/new", app.html_url)),
+                link: Some(Link { text: "Install it", href: format!("{}/installations/new", app.html_url) }),
             },
         ];
         if !self.has_hook {
@@ -238,7 +249,10 @@ impl Buyer {
                         set it as the Webhook URL in the App's settings, “Active”, with the secret in \
                         `app/webhook-secret`; then start with `deputy serve --forward` and the channel's address."
                 .to_owned();
-            next.insert(0, Step { text, href: Some(settings) });
+            next.insert(
+                0,
+                Step { text, link: Some(Link { text: "Open the App's settings", href: settings }) },
+            );
         }
         let config = self.target.config();
         let serve = match &self.forward {
@@ -249,7 +263,7 @@ impl Buyer {
             "Start it: `{serve}`. Whether all is well says `deputy doctor --config {}`.",
             config.display()
         );
-        next.push(Step { text, href: None });
+        next.push(Step { text, link: None });
         next
     }
 }

@@ -53,7 +53,16 @@ pub struct Step {
     /// What, in a sentence; `what is typed` in backticks.
     pub text: String,
     /// Where.
-    pub href: Option<String>,
+    pub link: Option<Link>,
+}
+
+/// A link that says where it leads.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// What it says.
+    pub text: &'static str,
+    /// Where it leads.
+    pub href: String,
 }
 
 /// One registration.

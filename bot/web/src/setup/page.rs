@@ -65,7 +65,7 @@ pub(super) fn done(finished: &Finished) -> Response {
             @for step in &finished.next {
                 li {
                     (code_spans(&step.text))
-                    @if let Some(href) = &step.href { " " a href=(href) { "Open" } }
+                    @if let Some(link) = &step.link { " " a href=(link.href) { (link.text) } }
                 }
             }
         }
