@@ -123,6 +123,10 @@ impl MapRun {
         if self.running >= limit || self.is_exceeded() {
             return None;
         }
+        // After a redrive, some of those to come have their results already.
+        while self.results.contains_key(&self.next) {
+            self.next += 1;
+        }
         let index = self.next;
         let child = self.children.get(index as usize)?.clone();
         self.next += 1;
@@ -146,11 +150,13 @@ impl MapRun {
 
     /// How the items stand.
     pub fn counts(&self) -> Counts {
-        let started: u64 = self.children.iter().take(self.next as usize).map(|child| child.items).sum();
+        let begun =
+            self.children.iter().zip(0..self.next).filter(|(_, index)| !self.results.contains_key(index));
+        let running: u64 = begun.map(|(child, _)| child.items).sum();
         let finished = self.succeeded_items + self.failed_items;
         Counts {
-            pending: self.total_items.saturating_sub(started),
-            running: started.saturating_sub(finished),
+            pending: self.total_items.saturating_sub(running + finished),
+            running,
             succeeded: self.succeeded_items,
             failed: self.failed_items,
             total: self.total_items,
@@ -207,18 +213,11 @@ impl MapRun {
         Some(Ok(result_writer::output(&self.request, Payload::array(&outputs))))
     }
 
-    /// Makes the run go on after a redrive of the execution: everything that failed is to run again.
+    /// Makes the run go on after a redrive of the execution: everything that failed is to run again, and what succeeded is
+    /// not.
     pub fn redrive(&mut self) {
-        // Children are numbered from 0 without gaps, so the ones to run again are brought to the end of the list.
-        let failed: Vec<u32> = self
-            .results
-            .iter()
-            .filter(|(_, outcome)| !matches!(outcome, Outcome::Succeeded { .. }))
-            .map(|(index, _)| *index)
-            .collect();
-        let again = failed.first().copied().unwrap_or(self.next).min(self.next);
-        self.results.retain(|index, _| *index < again);
-        self.next = again;
+        self.results.retain(|_, outcome| matches!(outcome, Outcome::Succeeded { .. }));
+        self.next = 0;
         self.running = 0;
         self.failed_items = 0;
         self.succeeded_items = self
@@ -432,10 +431,14 @@ mod tests {
         let mut run = run(request(None));
         let (index, _) = run.start_next().unwrap();
         run.finish(index, Outcome::Succeeded { output: Payload::parse("1").unwrap() });
+        let (failing, _) = run.start_next().unwrap();
         let (index, _) = run.start_next().unwrap();
-        run.finish(index, Outcome::Failed { error: None, cause: None });
+        run.finish(index, Outcome::Succeeded { output: Payload::parse("3").unwrap() });
+        run.finish(failing, Outcome::Failed { error: None, cause: None });
         run.redrive();
-        assert_eq!(run.counts(), Counts { pending: 4, running: 0, succeeded: 1, failed: 0, total: 5 });
-        assert_eq!(run.start_next().unwrap().0, 1);
+        assert_eq!(run.counts(), Counts { pending: 3, running: 0, succeeded: 2, failed: 0, total: 5 });
+        let again: Vec<u32> = std::iter::from_fn(|| run.start_next()).map(|(index, _)| index).collect();
+        assert_eq!(again, [1, 3]);
+        assert_eq!(run.counts(), Counts { pending: 1, running: 2, succeeded: 2, failed: 0, total: 5 });
     }
 }

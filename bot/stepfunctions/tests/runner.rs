@@ -382,3 +382,86 @@ async fn one_folder_serves_one_process() {
     let again = deputy_stepfunctions::Engine::open(deputy_stepfunctions::Config::new(bench.folder.path()));
     assert!(matches!(again, Err(deputy_stepfunctions::EngineError::InUse(_))));
 }
+
+#[tokio::test]
+async fn a_redrive_runs_the_failed_children_of_a_distributed_map_again() {
+    let calls = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = Arc::clone(&calls);
+    let functions = Functions::new().with("work", move |payload, _| {
+        let number = payload.value().as_u64().unwrap();
+        let again = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(number);
+            seen.iter().filter(|it| **it == number).count() > 1
+        };
+        async move {
+            if number == 1 && !again {
+                Err(TaskError::new("Oops", "no"))
+            } else {
+                Ok(json!(number * 10).into())
+            }
+        }
+    });
+    let bench = Bench::new(Registry::new().with(functions));
+    let definition = single(&json!({"Type": "Map", "Label": "L", "MaxConcurrency": 1, "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}, "StartAt": "W", "States": {
+            "W": {"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:work", "End": true}}}}));
+    let machine = bench.machine("m", &definition).await;
+    let execution = bench.start(&machine, "e", &json!([0, 1, 2])).await;
+    let failed = bench.engine.wait(&execution).await.unwrap();
+    assert_eq!(failed["error"], "States.ExceedToleratedFailureThreshold");
+    let listed = bench.ask("ListMapRuns", json!({"executionArn": execution})).await;
+    let map_run = json!({"mapRunArn": listed["mapRuns"][0]["mapRunArn"]});
+    let before = bench.ask("DescribeMapRun", map_run.clone()).await;
+    assert_eq!((&before["status"], &before["redriveCount"]), (&json!("FAILED"), &json!(0)));
+    assert_eq!(
+        (&before["itemCounts"]["succeeded"], &before["itemCounts"]["pending"]),
+        (&json!(1), &json!(1))
+    );
+    // In another life of the process.
+    let bench = bench.reopen().await;
+    bench.ask("RedriveExecution", json!({"executionArn": execution})).await;
+    let ended = bench.engine.wait(&execution).await.unwrap();
+    assert_eq!((text(&ended["status"]), text(&ended["output"])), ("SUCCEEDED".into(), "[0,10,20]".into()));
+    assert_eq!(*calls.lock().unwrap(), [0, 1, 1, 2]);
+    let after = bench.ask("DescribeMapRun", map_run).await;
+    assert_eq!((&after["status"], &after["redriveCount"]), (&json!("SUCCEEDED"), &json!(1)));
+    assert!(after["redriveDate"].is_number(), "{after}");
+    assert_eq!(after["itemCounts"]["succeeded"], 3);
+    assert!(bench.history(&execution).await.contains(&"MapRunRedriven".to_owned()));
+}
+
+#[tokio::test]
+async fn a_limit_holds_for_a_machine_that_is_created_later() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let functions = Functions::new().with("work", move |_, _| {
+        let (release, released) = tokio::sync::oneshot::channel::<()>();
+        tell.send(release).unwrap();
+        async move {
+            let _ = released.await;
+            Ok(json!(1).into())
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = deputy_stepfunctions::Config::new(folder.path());
+    config.registry = Registry::new().with(functions);
+    config.tasks_at_once_of = vec![("m".to_owned(), 1)];
+    let engine = deputy_stepfunctions::Engine::open(config).unwrap();
+    let state = json!({"Type": "Task", "Resource": "arn:aws:lambda:us-east-1:000000000000:function:work"});
+    let create = json!({"name": "m", "definition": single(&state).to_string(), "roleArn": ROLE});
+    let machine = engine.request("CreateStateMachine", &create).await.unwrap()["stateMachineArn"].clone();
+    let mut executions = Vec::new();
+    for name in ["a", "b"] {
+        let start = json!({"stateMachineArn": machine, "name": name, "input": "{}"});
+        executions.push(text(&engine.request("StartExecution", &start).await.unwrap()["executionArn"]));
+    }
+    let first = told.recv().await.unwrap();
+    // Both are durable and due, and a whole round of the engine has passed since.
+    engine.request("ListStateMachines", &json!({})).await.unwrap();
+    assert!(told.try_recv().is_err());
+    first.send(()).unwrap();
+    told.recv().await.unwrap().send(()).unwrap();
+    for execution in executions {
+        assert_eq!(engine.wait(&execution).await.unwrap()["status"], "SUCCEEDED");
+    }
+}

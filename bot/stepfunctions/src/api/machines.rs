@@ -84,6 +84,7 @@ pub(super) async fn create(engine: &Engine, params: Params<'_>) -> Result<Value,
                     aliases: BTreeMap::new(),
                 };
                 core.catalog.machines.insert(name.clone(), machine);
+                core.name_limits();
             }
             let version =
                 if publish { Some(versions::publish_current(core, &name, description)?) } else { None };

@@ -21,7 +21,8 @@ pub(super) async fn describe(engine: &Engine, params: Params<'_>) -> Result<Valu
 }
 
 fn shape(record: &Record) -> Value {
-    let items = record.run.as_ref().map_or(record.items, item_counts);
+    let over = record.stopped.is_some();
+    let items = record.run.as_ref().filter(|_| !over).map_or(record.items, item_counts);
     let done = record.executions;
     let finished = done.succeeded + done.failed + done.timed_out + done.aborted;
     let executions =
@@ -39,7 +40,10 @@ fn shape(record: &Record) -> Value {
     answer.insert("toleratedFailureCount".into(), record.tolerated_count.unwrap_or(0).into());
     answer.insert("itemCounts".into(), counts(&items));
     answer.insert("executionCounts".into(), counts(&executions));
-    answer.insert("redriveCount".into(), 0.into());
+    answer.insert("redriveCount".into(), record.redrives.into());
+    if let Some(redriven) = record.redriven {
+        answer.insert("redriveDate".into(), date(redriven));
+    }
     Value::Object(answer)
 }
 

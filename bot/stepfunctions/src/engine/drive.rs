@@ -93,6 +93,7 @@ impl Core {
             Action::Arm => {}
             Action::StartMapRun(request) => self.start_map_run(instance, *request),
             Action::StopMapRun(map_run) => self.stop_map_run(id, map_run),
+            Action::RedriveMapRun(map_run) => self.redrive_map_run(id, map_run),
             Action::Continue => self.ready.push_back((id, EventKind::Continue)),
             Action::Complete(outcome) => self.complete(instance, outcome),
         }

@@ -90,6 +90,7 @@ pub(crate) enum Action {
     Arm,
     StartMapRun(Box<MapRunRequest>),
     StopMapRun(MapRunId),
+    RedriveMapRun(MapRunId),
     Continue,
     Complete(Outcome),
 }
@@ -306,6 +307,7 @@ impl Instance {
                 self.map_runs.remove(&map_run);
                 Some(Action::StopMapRun(map_run))
             }
+            Effect::RedriveMapRun { map_run } => Some(Action::RedriveMapRun(map_run)),
             Effect::Continue => Some(Action::Continue),
             Effect::Complete(outcome) => Some(Action::Complete(outcome)),
             // An effect of a later interpreter: whoever adds one teaches the runner.

@@ -36,8 +36,12 @@ pub(crate) struct Record {
     pub(crate) max_concurrency: u32,
     pub(crate) tolerated_count: Option<u64>,
     pub(crate) tolerated_percentage: Option<f64>,
-    /// As it began; what the children came to is found with them.
+    /// As it began; what the children came to is found with them. Of one that did not succeed, as it ended, for a redrive.
     pub(crate) run: Option<MapRun>,
+    #[serde(default)]
+    pub(crate) redrives: u32,
+    #[serde(default)]
+    pub(crate) redriven: Option<Timestamp>,
     /// The final counts.
     #[serde(default)]
     pub(crate) items: Counts,
@@ -110,6 +114,8 @@ impl Core {
             tolerated_count: request.tolerated_failure_count,
             tolerated_percentage: request.tolerated_failure_percentage,
             run: None,
+            redrives: 0,
+            redriven: None,
             items: Counts::default(),
             executions: Counts::default(),
         };
@@ -240,12 +246,19 @@ impl Core {
     fn adopt_child(&mut self, number: u64, index: u32, arn: &Arc<str>) {
         let child =
             self.config.home.arn("execution", format_args!("{}:{}", machine_of(arn), child_name(arn, index)));
-        let outcome = self
-            .find_arn(&child)
-            .ok()
+        let id = self.find_arn(&child).ok();
+        let outcome = id
             .and_then(|id| self.load(id))
             .and_then(|instance| instance.execution())
             .and_then(|execution| execution.outcome().cloned());
+        let again = self.map_runs.get(number).is_some_and(|record| record.redrives > 0)
+            && !matches!(outcome, None | Some(Outcome::Succeeded { .. }));
+        if let (true, Some(id)) = (again, id)
+            && self.redrive(&child).is_ok()
+        {
+            self.map_runs.children.entry(number).or_default().insert(u64::from(index), id);
+            return;
+        }
         if let (Some(outcome), Some(run)) =
             (outcome, self.map_runs.records.get_mut(&number).and_then(|record| record.run.as_mut()))
         {
@@ -280,13 +293,16 @@ impl Core {
         }
         record.stopped = Some(now);
         record.status = if end.is_ok() { "SUCCEEDED" } else { "FAILED" }.into();
-        if let Some(run) = record.run.take() {
-            record.items = item_counts(&run);
+        if let Some(run) = &record.run {
+            record.items = item_counts(run);
             record.executions.total = record.items.total;
             if end.is_ok() && run.request.writer.as_ref().is_some_and(|writer| writer.resource.is_some()) {
                 record.items.results_written = record.items.succeeded;
                 record.executions.results_written = record.executions.succeeded;
             }
+        }
+        if end.is_ok() {
+            record.run = None;
         }
         let (execution, map_run) = (record.execution, record.map_run);
         self.keep_map_run(number);
@@ -308,11 +324,41 @@ impl Core {
         record.stopped = Some(now);
         record.status = "ABORTED".into();
         let number = record.number;
-        if let Some(run) = record.run.take() {
-            record.items = item_counts(&run);
+        if let Some(run) = &record.run {
+            record.items = item_counts(run);
         }
         self.keep_map_run(number);
         self.stop_children(number);
+    }
+
+    /// The execution goes on, and its map with it, under its own name: children that did not succeed run again.
+    pub(crate) fn redrive_map_run(&mut self, execution: ExecutionId, map_run: MapRunId) {
+        let now = self.now();
+        let found = self
+            .map_runs
+            .records
+            .values_mut()
+            .find(|record| record.execution == execution && record.map_run == map_run);
+        let Some((mut run, record)) = found.and_then(|record| Some((record.run.clone()?, record))) else {
+            let cause = "The items of this map run are not known any more: start a new execution.";
+            let failed = EventKind::MapRunFailed {
+                map_run,
+                error: Some("States.Runtime".into()),
+                cause: Some(cause.into()),
+            };
+            self.ready.push_back((execution, failed));
+            return;
+        };
+        run.redrive();
+        record.run = Some(run);
+        record.stopped = None;
+        record.status = "RUNNING".into();
+        record.redrives += 1;
+        record.redriven = Some(now);
+        record.executions = Counts { succeeded: record.executions.succeeded, ..Counts::default() };
+        let number = record.number;
+        self.keep_map_run(number);
+        self.gathering.then(After::Call(Box::new(move |core| core.map_runs.moved.push_back(number))));
     }
 
     fn stop_children(&mut self, number: u64) {
@@ -326,6 +372,10 @@ impl Core {
         for (_, body) in std::mem::take(&mut self.catalog.map_runs) {
             if let Ok(record) = serde_json::from_str::<Record>(&body) {
                 self.next_id = self.next_id.max(record.number + 1);
+                // Nothing else asks for one that was redriven.
+                if record.redrives > 0 && record.stopped.is_none() {
+                    self.map_runs.moved.push_back(record.number);
+                }
                 self.map_runs.records.insert(record.number, record);
             }
         }

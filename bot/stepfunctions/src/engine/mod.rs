@@ -268,7 +268,7 @@ impl Drop for Inner {
 
 impl Core {
     /// Applies the limits that the settings give by name.
-    fn name_limits(&mut self) {
+    pub(crate) fn name_limits(&mut self) {
         let limits = self.config.tasks_at_once_of.clone();
         for (name, limit) in limits {
             if let Some(machine) = self.catalog.machines.get(&name) {

@@ -18,7 +18,8 @@ use crate::time::Timestamp;
 /// The longest time in seconds that a Wait or Task state takes.
 pub(super) const MAX_SECONDS: u64 = 99_999_999;
 
-const TYPES: [&str; 8] = ["Task", "Pass", "Choice", "Wait", "Succeed", "Fail", "Parallel", "Map"];
+/// In AWS's order.
+const TYPES: [&str; 8] = ["Task", "Wait", "Pass", "Succeed", "Fail", "Choice", "Parallel", "Map"];
 
 impl Parser {
     pub(super) fn state(
@@ -29,7 +30,13 @@ impl Parser {
         names: &Names<'_>,
     ) -> Option<StateDefinition> {
         self.require(fields, &["Type"]);
-        let state_type = state_type(self.choice(fields, "Type", &TYPES)?)?;
+        let written = self.string(fields, "Type")?;
+        let Some(state_type) = state_type(&written) else {
+            let types = TYPES.join(", ");
+            let place = fields.at("Type");
+            self.error(&place, format!("The field 'Type' should have one of these values: [{types}]"));
+            return None;
+        };
         let comment = self.string(fields, "Comment");
         let language = self.state_language(fields);
         let io = self.data_flow(fields, state_type, language);
