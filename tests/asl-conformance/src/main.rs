@@ -1,9 +1,11 @@
-//! Runs a corpus of AWS's answers against a server in this process, over HTTP, and reports what differs.
+//! Runs a corpus of AWS's answers against a server in this process, over HTTP, and reports what differs. Exit code 1: there
+//! are differences without a reason.
 #![allow(clippy::print_stdout)] // A report is what it is for.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,7 +13,7 @@ use asl_conformance::cases::{self, Case};
 use asl_conformance::client::Client;
 use asl_conformance::executions::{self, Answer};
 use asl_conformance::recorded::{Recorded, functions};
-use asl_conformance::report::Report;
+use asl_conformance::report::{Report, Waivers};
 use asl_conformance::requests;
 use clap::Parser;
 use deputy_stepfunctions::{Config, Engine, Home, Registry, Server, ServerConfig};
@@ -36,6 +38,12 @@ struct Arguments {
     /// Writes what was answered, a line per case.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Differences that have a reason. By default those of this project; give an empty file for none.
+    #[arg(long)]
+    waivers: Option<PathBuf>,
+    /// Shows what is waived, too.
+    #[arg(long)]
+    waived: bool,
     /// Counts only.
     #[arg(long)]
     quiet: bool,
@@ -66,7 +74,7 @@ async fn serve(recorded: Recorded, cases: &[Case]) -> anyhow::Result<Running> {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut cases = cases::read(&arguments.corpus)?;
     cases.retain(|case| {
@@ -97,10 +105,16 @@ async fn main() -> anyhow::Result<()> {
         let (index, answer) = done.context("a case panicked")??;
         answers[index] = answer;
     }
+    let waivers = match &arguments.waivers {
+        Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
+        None => include_str!("../waivers.toml").to_owned(),
+    };
+    let waivers = Waivers::parse(&waivers)?;
     let mut report = Report::default();
     for (case, answer) in cases.iter().zip(&answers) {
-        report.add(case, answer);
+        report.add(case, answer, &waivers);
     }
+    let outlived = report.outlived(&waivers);
     if let Some(path) = &arguments.out {
         let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
         for (case, answer) in cases.iter().zip(&answers) {
@@ -109,10 +123,15 @@ async fn main() -> anyhow::Result<()> {
         file.flush()?;
     }
     if !arguments.quiet {
-        for difference in &report.differences {
+        let waived = report.waived.iter().filter(|_| arguments.waived);
+        for difference in report.differences.iter().chain(waived) {
             println!("{difference}");
+        }
+        for name in &outlived {
+            println!("{name}\n    is equal: its waiver can go");
         }
     }
     println!("{}", report.table());
-    Ok(())
+    let good = report.differences.is_empty() && outlived.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

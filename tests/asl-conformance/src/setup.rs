@@ -122,7 +122,7 @@ async fn described(client: &Client, arn: &str, expect: &Value) {
     });
     if expect.get("revisionId").is_some() {
         let mut earlier = create.clone();
-        put(&mut earlier, "roleArn", format!("{ROLE}-0").into());
+        earlier["roleArn"] = format!("{ROLE}-0").into();
         quietly(client, "CreateStateMachine", &earlier).await;
         let plain = format!("arn:aws:states:us-east-1:111111111111:stateMachine:{}", name_of(arn));
         let update = json!({"stateMachineArn": plain, "roleArn": expect["roleArn"]});
