@@ -20,5 +20,6 @@ pub mod masking;
 pub mod permission;
 pub mod ports;
 pub mod redelivery;
+pub mod settings;
 pub mod task;
 pub mod vault;
