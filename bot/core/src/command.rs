@@ -13,6 +13,7 @@ use crate::delivery::Delivery;
 use crate::language::{Definition, Vocabulary};
 use crate::logins::Logins;
 use crate::ports::{Acting, Clock, GitHub, GitHubError};
+use crate::settings::Source;
 
 /// A future that a command or an event handler returns: `Box::pin(async move { … })`.
 pub type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -43,6 +44,8 @@ pub struct CommandContext<'a> {
     pub acting: &'a Acting,
     /// The App's installation here: for look-ups, and for what GitHub lets only Apps do.
     pub installation: &'a Acting,
+    /// What repositories set for themselves.
+    pub settings: &'a Source,
     /// People's logins, where this Deputy has them.
     pub logins: Option<&'a Logins>,
     /// Forgets what was remembered of people who log out.

@@ -8,6 +8,7 @@ use crate::delivery::Delivery;
 use crate::ids::EventName;
 use crate::logins::Logins;
 use crate::ports::{Clock, GitHub, Installations, Payloads};
+use crate::settings::Source;
 
 /// Which events a handler wants, and what it does with one.
 pub struct EventHandler {
@@ -57,6 +58,8 @@ pub struct EventContext<'a> {
     pub github: &'a dyn GitHub,
     /// GitHub's payload formats.
     pub payloads: &'a dyn Payloads,
+    /// What repositories set for themselves, to be told of changes.
+    pub settings: &'a Source,
     /// Whoever remembers who may do what, to be told of changes.
     pub authorizer: &'a dyn Authorizer,
     /// Whoever remembers where the App is installed, to be told of changes.

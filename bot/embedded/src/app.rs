@@ -17,6 +17,7 @@ use deputy_core::login::OnLogin;
 use deputy_core::logins::Logins;
 use deputy_core::ports::{AppSigner, Audit, Clock, Permanent, SystemClock};
 use deputy_core::redelivery::Redelivery;
+use deputy_core::settings::Source;
 use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
 use deputy_github::credentials::Credentials;
 use deputy_github::needs::{Needs, UnknownNeed};
@@ -119,6 +120,7 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         commands,
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
+        settings: Arc::new(settings(config, &client, commands, &clock)),
         authorizer: Arc::new(Authority::new(
             Arc::new(client.clone()),
             logins.as_deref().map(Logins::check),
@@ -323,6 +325,18 @@ fn credentials(
     }
     let percent = config.github.rate_limit_alarm_percent;
     Ok(Credentials::new(apps, Arc::clone(audit), Arc::clone(clock), percent))
+}
+
+/// Where repositories' settings come from.
+fn settings(
+    config: &Config,
+    github: &Client,
+    commands: &[&'static Command],
+    clock: &Arc<dyn Clock>,
+) -> Source {
+    let names: Vec<String> = commands.iter().map(|command| command.definition.name.to_owned()).collect();
+    let commands = Box::new(move || names.clone());
+    Source::new(Arc::new(github.clone()), Arc::clone(clock), config.settings.clone(), commands)
 }
 
 fn subscribed(event: &EventName) -> Vec<String> {

@@ -70,6 +70,7 @@ impl Stage {
                 public_url: None,
             }),
             admins: vec!["ada".parse()?],
+            settings: deputy_embedded::config::Settings::default(),
             vault_passphrase: None,
             webhook_secrets: vec![app.webhook_secret().into()],
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },

@@ -186,6 +186,7 @@ impl World {
                 .collect(),
             login: self.login.clone(),
             admins: self.login.iter().map(|_| "ada".parse().expect("a name")).collect(),
+            settings: deputy_core::settings::Settings::default(),
             webhook_secrets: vec![self.app.webhook_secret().into()],
             vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },

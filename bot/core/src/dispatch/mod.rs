@@ -5,6 +5,7 @@ mod plan;
 mod prompt;
 mod resume;
 mod turn;
+mod under;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::logins::Logins;
 use crate::ports::{
     Archive, Begin, Clock, DeadLetters, GitHub, Installations, Lease, Once, OnceKey, Payloads,
 };
+use crate::settings::Source;
 
 /// How long a handler may hold a delivery before another process may take it over.
 pub const LEASE: std::time::Duration = std::time::Duration::from_mins(15);
@@ -56,6 +58,8 @@ pub struct Deputy {
     pub github: Arc<dyn GitHub>,
     /// GitHub's payload formats.
     pub payloads: Arc<dyn Payloads>,
+    /// What repositories set for themselves.
+    pub settings: Arc<Source>,
     /// Who may ask for what.
     pub authorizer: Arc<dyn Authorizer>,
     /// People's logins; `None` where they are not configured. Then only commands that
@@ -143,6 +147,7 @@ impl Deputy {
             delivery,
             github: &*self.github,
             payloads: &*self.payloads,
+            settings: &self.settings,
             authorizer: &*self.authorizer,
             installations: &*self.installations,
             logins: self.logins.as_deref(),

@@ -1,6 +1,7 @@
 //! One command's turn: authorize, acknowledge, run, reply. As the person; what stands in their way, the App says.
 
 use super::plan::MARK;
+use super::under::Under;
 use super::{Attempt, Deputy, HandlerError, Outcome, prompt};
 use crate::authorization::{Decision, Refusal, Request, RunsAs};
 use crate::command::{Command, CommandContext, CommandError};
@@ -43,7 +44,7 @@ pub(super) struct Turn<'a> {
     /// How many commands of the same comment run only after this one.
     followers: usize,
     /// The App, which says what only it may say.
-    app: Acting,
+    pub(super) app: Acting,
     /// Whoever asks.
     person: Acting,
 }
@@ -78,14 +79,7 @@ impl<'a> Turn<'a> {
         lease: &Lease,
         tries: Tries,
     ) -> Result<Outcome, HandlerError> {
-        let parsed = self.deputy.vocabulary.parse(line);
-        let asks = self.asks(&parsed);
-        // The reply is a command's last effect, so where it stands the earlier run was complete but for its
-        // record.
-        if lease.attempt > 1 && self.has_replied(&asks).await.map_err(HandlerError::Failed)? {
-            return Ok(Outcome::Done);
-        }
-        match self.answer(parsed, &asks, lease).await {
+        match self.attempt(line, lease).await {
             Ok(outcome) => Ok(outcome),
             Err(error) => {
                 if is_unauthorized(&error) {
@@ -104,12 +98,25 @@ impl<'a> Turn<'a> {
         }
     }
 
+    async fn attempt(&self, line: &Line, lease: &Lease) -> anyhow::Result<Outcome> {
+        let under = Under::settings(self, line).await?;
+        let parsed = self.deputy.vocabulary.parse(&under.line);
+        let asks = self.asks(&parsed);
+        // The reply is a command's last effect, so where it stands the earlier run was complete but for its
+        // record.
+        if lease.attempt > 1 && self.has_replied(&asks).await? {
+            return Ok(Outcome::Done);
+        }
+        self.answer(parsed, &asks, &under, lease).await
+    }
+
     /// Whether a command that was kept would run by now: somebody logged in meanwhile.
     pub(super) async fn may_go_on(&self, line: &Line) -> bool {
-        let asks =
-            Asks { runs_as: RunsAs::PersonAskedAnew, ..self.asks(&self.deputy.vocabulary.parse(line)) };
         // What cannot be found out is left to the login, and to the sweep.
-        matches!(self.authorize(&asks).await, Ok(Decision::Allowed))
+        let Ok(under) = Under::settings(self, line).await else { return false };
+        let parsed = self.deputy.vocabulary.parse(&under.line);
+        let asks = Asks { runs_as: RunsAs::PersonAskedAnew, ..self.asks(&parsed) };
+        matches!(self.authorize(&asks, &under).await, Ok(Decision::Allowed))
     }
 
     fn asks(&self, parsed: &Parsed<'_>) -> Asks {
@@ -139,20 +146,41 @@ impl<'a> Turn<'a> {
         command.expect("the vocabulary is made of the commands' own definitions")
     }
 
-    async fn authorize(&self, asks: &Asks) -> Result<Decision, GitHubError> {
+    async fn authorize(&self, asks: &Asks, under: &Under) -> Result<Decision, GitHubError> {
+        let least = asks.permission.max(under.permission);
+        let decision = self.ask_for(asks, least, asks.team).await?;
+        match under.team.as_deref().filter(|team| decision == Decision::Allowed && asks.team != Some(*team)) {
+            // Beside the command's own team, not in its place.
+            Some(team) => self.ask_for(asks, least, Some(team)).await,
+            None => Ok(decision),
+        }
+    }
+
+    async fn ask_for(
+        &self,
+        asks: &Asks,
+        permission: Permission,
+        team: Option<&str>,
+    ) -> Result<Decision, GitHubError> {
         let request = Request {
             acting: &self.app,
             person: &self.comment.sender,
             repository: &self.comment.repository,
-            permission: asks.permission,
-            team: asks.team,
+            permission,
+            team,
             runs_as: asks.runs_as,
         };
         self.deputy.authorizer.authorize(&request).await
     }
 
-    async fn answer(&self, parsed: Parsed<'_>, asks: &Asks, lease: &Lease) -> anyhow::Result<Outcome> {
-        let decision = self.authorize(asks).await?;
+    async fn answer(
+        &self,
+        parsed: Parsed<'_>,
+        asks: &Asks,
+        under: &Under,
+        lease: &Lease,
+    ) -> anyhow::Result<Outcome> {
+        let decision = self.authorize(asks, under).await?;
         let number = self.comment.place.number().map(|number| number.0);
         tracing::info!(
             delivery = %self.delivery.id,
@@ -178,6 +206,9 @@ impl<'a> Turn<'a> {
                 Parsed::UsageError { message, .. } | Parsed::Unknown { message, .. } => {
                     self.say(&self.app, Reaction::Confused, &message).await?;
                 }
+                Parsed::Run { .. } if let Some(why) = &under.refusal => {
+                    self.say(&self.app, Reaction::Confused, why).await?;
+                }
                 Parsed::Run { definition, matches, .. } => {
                     self.run(self.command(definition), &matches).await?;
                 }
@@ -196,6 +227,7 @@ impl<'a> Turn<'a> {
             github: &*self.deputy.github,
             acting,
             installation: &self.app,
+            settings: &self.deputy.settings,
             logins: self.deputy.logins.as_deref(),
             authorizer: &*self.deputy.authorizer,
             clock: &*self.deputy.clock,

@@ -28,6 +28,11 @@ pub struct Misquoted {
 }
 
 impl Line {
+    /// The same line, read as these words.
+    pub(crate) fn read_as(&self, words: Vec<String>) -> Self {
+        Self { words: Ok(words), ..self.clone() }
+    }
+
     /// What makes two lines the same command, wherever and however they are written.
     pub(super) fn key(&self) -> Vec<String> {
         match &self.words {

@@ -50,6 +50,13 @@ pub const FIELDS: &[Field] = &[
                   with the person when an account is renamed. In the variable, separated by commas. Nobody by default.",
     },
     Field {
+        key: "settings",
+        variable: "DEPUTY_SETTINGS",
+        default: None,
+        meaning: "A file like a repository's .github/deputy.toml, which holds for every repository: what restricts adds \
+                  up, and for the rest the organization's and the repository's own come first.",
+    },
+    Field {
         key: "data",
         variable: "DEPUTY_DATA",
         default: Some("data"),

@@ -6,6 +6,7 @@ mod apps;
 mod fields;
 mod login;
 mod secrets;
+mod settings;
 mod source;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deputy_core::authorization::AdministratorName;
+pub use deputy_core::settings::Settings;
 use secrecy::SecretString;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub login: Option<LoginConfig>,
     /// Who may operate this server, among those who can log in.
     pub admins: Vec<AdministratorName>,
+    /// What holds in every repository.
+    pub settings: Settings,
     /// Any of these may have signed a delivery, so that one can be replaced without losing any.
     pub webhook_secrets: Vec<SecretString>,
     /// What seals the key ring, where it is sealed.
@@ -113,6 +117,7 @@ impl Config {
         let apps = source.apps(mention.as_deref().unwrap_or_default());
         let login = source.login(listen);
         let admins = source.admins(login.as_ref());
+        let settings = source.settings();
         let webhook_secrets = source.webhook_secrets();
         let vault_passphrase = source.vault_passphrase();
         let filter = source.checked("log.filter", check_filter);
@@ -134,6 +139,7 @@ impl Config {
                 apps,
                 login: login?,
                 admins: admins?,
+                settings: settings?,
                 webhook_secrets: webhook_secrets?,
                 vault_passphrase,
                 log: LogConfig { filter: filter?, format: format? },

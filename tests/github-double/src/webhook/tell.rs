@@ -7,6 +7,7 @@ use crate::ids::{AccountId, AppId, CommentId, DiscussionId, InstallationId, Repo
 use crate::json::extend;
 use crate::state::State;
 use crate::state::comment::{Comment, Place};
+use crate::state::git::Files;
 
 /// What a branch pointed to before it was made.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
@@ -36,6 +37,20 @@ impl Happened {
             body["changes"] = json!({ "body": { "from": was } });
         }
     }
+}
+
+/// The paths of files that came, went and changed.
+fn changes(was: Option<&Files>, is: &Files) -> [Vec<String>; 3] {
+    let none = Files::new();
+    let was = was.unwrap_or(&none);
+    let paths = |from: &Files, keep: &dyn Fn(&String) -> bool| {
+        from.keys().filter(|path| keep(path)).cloned().collect()
+    };
+    [
+        paths(is, &|path| !was.contains_key(path)),
+        paths(was, &|path| !is.contains_key(path)),
+        paths(is, &|path| was.get(path).is_some_and(|text| is.get(path) != Some(text))),
+    ]
 }
 
 impl State {
@@ -140,6 +155,8 @@ impl State {
         let commit = &repo.commits[after];
         let login = self.login(commit.author).to_owned();
         let html = self.repository_html_url(repository);
+        let was = commit.parents.first().map(|parent| &*repo.commits[parent].files);
+        let [added, removed, modified] = changes(was, &commit.files);
         let person = json!({ "name": login, "email": format!("{login}@users.example"), "username": login });
         let commit = json!({
             "id": after.as_str(),
@@ -150,9 +167,9 @@ impl State {
             "url": format!("{html}/commit/{after}"),
             "author": person,
             "committer": person,
-            "added": [],
-            "removed": [],
-            "modified": ["README.md"],
+            "added": added,
+            "removed": removed,
+            "modified": modified,
         });
         let body = json!({
             "ref": format!("refs/heads/{branch}"),
