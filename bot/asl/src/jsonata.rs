@@ -109,6 +109,8 @@ pub struct Expression {
 struct Parsed {
     text: String,
     ast: AstNode,
+    /// The tree to evaluate instead, if it needs a guard.
+    guarded: Option<AstNode>,
     references: References,
 }
 
@@ -136,7 +138,9 @@ impl Expression {
             ));
         }
         let ast = runtime::parse(text)?;
-        Ok(Self { parsed: Arc::new(Parsed { text: text.to_owned(), references: References::of(text), ast }) })
+        let guarded = runtime::guard(text, &ast);
+        let (text, references) = (text.to_owned(), References::of(text));
+        Ok(Self { parsed: Arc::new(Parsed { text, references, ast, guarded }) })
     }
 
     /// The text as parsed.

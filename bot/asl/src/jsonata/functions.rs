@@ -16,17 +16,26 @@ use crate::intrinsics::{digest, seeded_random};
 type Answer = Result<JValue, EvaluatorError>;
 
 /// The functions that stand here, and how many parameters they have.
-pub(super) const NAMES: [(&str, usize); 9] = [
+pub(super) const NAMES: [(&str, usize); 11] = [
     ("hash", 2),
     ("millis", 0),
     ("now", 2),
+    ("pad", 3),
     ("parse", 1),
     ("partition", 2),
     ("random", 1),
     ("range", 3),
     ("shuffle", 1),
+    ("toMillis", 2),
     ("uuid", 0),
 ];
+
+/// The name under which a guarded `&` calls [`concatenate`]. No expression can write it.
+pub(super) const CONCATENATE: &str = "\u{0}&";
+
+/// Longest text that `$pad` and a guarded `&` make, in bytes: far more than any payload may have, and far less than the
+/// memory that doubling a text a few dozen times would take.
+const MAX_TEXT: usize = 16 * 1024 * 1024;
 
 /// Most items that `$range` makes, as of jsonata-js's own range operator.
 const MAX_RANGE: f64 = 1e7;
@@ -58,6 +67,7 @@ fn call(name: &str, arguments: &[JValue], sources: &Sources) -> Answer {
         #[allow(clippy::cast_precision_loss, reason = "times of this era fit exactly")]
         ("millis", []) => Ok(JValue::Number(sources.now_millis as f64)),
         ("now", [] | [_] | [_, _]) => now(arguments, sources.now_millis),
+        ("pad", arguments) => pad(arguments),
         ("parse", [text]) => parse(text),
         ("partition", [items, size]) => partition(items, size),
         ("hash" | "partition", _) => Err(mismatch(2, name)),
@@ -69,6 +79,8 @@ fn call(name: &str, arguments: &[JValue], sources: &Sources) -> Answer {
         ("range", [first, last, step]) => range(first, last, step),
         ("range", arguments) => Err(mismatch(arguments.len() + 1, name)),
         ("shuffle", [items]) => Ok(shuffle(items, &mut numbers(sources)?.borrow_mut())),
+        ("toMillis", arguments) => to_millis(arguments, sources.now_millis),
+        (CONCATENATE, arguments) => concatenate(arguments),
         ("uuid", []) => Ok(JValue::string(numbers(sources)?.borrow_mut().uuid())),
         (_, arguments) => Err(mismatch(arguments.len(), name)),
     }
@@ -164,15 +176,125 @@ fn shuffle(items: &JValue, numbers: &mut Numbers) -> JValue {
     JValue::array(shuffled)
 }
 
-/// `$now` is `$fromMillis` of the evaluation's time.
-fn now(arguments: &[JValue], now_millis: i64) -> Answer {
-    let mut context = Context::new();
-    #[allow(clippy::cast_precision_loss, reason = "times of this era fit exactly")]
-    context.bind("m".to_owned(), JValue::Number(now_millis as f64));
-    for (name, argument) in ["p", "z"].into_iter().zip(arguments) {
-        context.bind(name.to_owned(), argument.clone());
+fn too_long() -> EvaluatorError {
+    EvaluatorError::EvaluationError(format!("U1001: A text may have at most {MAX_TEXT} bytes"))
+}
+
+/// The language's own `$pad`, of a bounded width.
+fn pad(arguments: &[JValue]) -> Answer {
+    let width = arguments.get(1).and_then(JValue::as_f64).unwrap_or_default();
+    #[allow(clippy::cast_precision_loss, reason = "the limit fits exactly")]
+    let limit = MAX_TEXT as f64;
+    if width.abs() > limit {
+        return Err(too_long());
     }
-    let text = ["$fromMillis($m)", "$fromMillis($m, $p)", "$fromMillis($m, $p, $z)"][arguments.len()];
+    built_in("pad", arguments)
+}
+
+/// The language's own `&`, with an end.
+fn concatenate(arguments: &[JValue]) -> Answer {
+    let text = |index: usize| match arguments.get(index) {
+        None | Some(JValue::Undefined) => Some(""),
+        Some(value) => value.as_str(),
+    };
+    if let (Some(left), Some(right)) = (text(0), text(1)) {
+        if left.len() + right.len() > MAX_TEXT {
+            return Err(too_long());
+        }
+        return Ok(JValue::string([left, right].concat()));
+    }
+    let operand = |index: usize| arguments.get(index).cloned().unwrap_or(JValue::Undefined);
+    run("$a & $b", [("a", operand(0)), ("b", operand(1))])
+}
+
+/// The language's own `$toMillis`, but parts of the time that the picture leaves out are those of the evaluation's time.
+///
+/// The evaluator would look at the machine's clock for them, and a replay would find another day. What it takes from the
+/// clock are the parts before the first that the picture has, so that those are put before picture and text.
+fn to_millis(arguments: &[JValue], now_millis: i64) -> Answer {
+    if let [timestamp, picture] = arguments
+        && let (Some(text), Some(picture)) = (timestamp.as_str(), picture.as_str())
+    {
+        let now = crate::time::Timestamp(now_millis).to_string();
+        let (mut parts, mut values) = (String::new(), String::new());
+        for (marker, range) in leading_parts(picture) {
+            parts.push_str(marker);
+            parts.push(' ');
+            values.push_str(if marker == "[P]" {
+                let afternoon = now.get(11..13).is_some_and(|hour| hour >= "12");
+                if afternoon { "pm" } else { "am" }
+            } else {
+                now.get(range).unwrap_or_default()
+            });
+            values.push(' ');
+        }
+        let whole = [JValue::string(values + text), JValue::string(parts + picture)];
+        return built_in("toMillis", &whole);
+    }
+    built_in("toMillis", arguments)
+}
+
+/// The parts of a time that a picture has none of, from the largest on, and where they stand in a timestamp's text.
+fn leading_parts(picture: &str) -> Vec<(&'static str, std::ops::Range<usize>)> {
+    let has = |names: &[char]| {
+        // `[[` is a bracket; behind a single one stands a part's name.
+        let markers = picture.replace("[[", "");
+        markers.split('[').skip(1).any(|marker| marker.trim_start().starts_with(names))
+    };
+    const DATE: [(&str, std::ops::Range<usize>); 3] = [("[Y0001]", 0..4), ("[M01]", 5..7), ("[D01]", 8..10)];
+    const TIME: [(&str, std::ops::Range<usize>); 3] =
+        [("[H01]", 11..13), ("[m01]", 14..16), ("[s01]", 17..19)];
+    let any = has(&['M', 'D', 'd', 'P', 'H', 'h', 'm', 's', 'f']);
+    if !any || has(&['Y', 'X', 'x', 'W', 'w', 'F']) {
+        return Vec::new();
+    }
+    let dates = if has(&['M', 'd']) {
+        1
+    } else if has(&['D']) {
+        2
+    } else {
+        3
+    };
+    let mut parts = DATE[..dates].to_vec();
+    if dates == 3 {
+        let times = match () {
+            () if has(&['H', 'P']) => 0,
+            () if has(&['h']) => {
+                parts.push(("[P]", 11..13));
+                0
+            }
+            () if has(&['m']) => 1,
+            () if has(&['s']) => 2,
+            () => 3,
+        };
+        parts.extend_from_slice(&TIME[..times]);
+    }
+    parts
+}
+
+/// Calls a function of the language in an evaluator that has no other under its name.
+fn built_in(name: &str, arguments: &[JValue]) -> Answer {
+    const PARAMETERS: [&str; 3] = ["a", "b", "c"];
+    let parameters = &PARAMETERS[..arguments.len().min(PARAMETERS.len())];
+    let list: Vec<String> = parameters.iter().map(|parameter| format!("${parameter}")).collect();
+    let bound = parameters.iter().copied().zip(arguments.iter().cloned());
+    run(&format!("${name}({})", list.join(", ")), bound)
+}
+
+fn run<'a>(text: &str, bound: impl IntoIterator<Item = (&'a str, JValue)>) -> Answer {
+    let mut context = Context::new();
+    for (name, value) in bound {
+        context.bind(name.to_owned(), value);
+    }
     let ast = parser::parse(text).map_err(|error| EvaluatorError::EvaluationError(error.to_string()))?;
     Evaluator::with_context(context).evaluate(&ast, &JValue::Undefined)
+}
+
+/// `$now` is `$fromMillis` of the evaluation's time.
+fn now(arguments: &[JValue], now_millis: i64) -> Answer {
+    #[allow(clippy::cast_precision_loss, reason = "times of this era fit exactly")]
+    let millis = JValue::Number(now_millis as f64);
+    let text = ["$fromMillis($m)", "$fromMillis($m, $p)", "$fromMillis($m, $p, $z)"][arguments.len()];
+    let given = ["p", "z"].into_iter().zip(arguments.iter().cloned());
+    run(text, std::iter::once(("m", millis)).chain(given))
 }

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use jsonata_core::ast::AstNode;
+use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, EvaluatorOptions};
 use jsonata_core::parser::{self, ParserError};
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
-use super::functions::{self, Sources};
+use super::functions::{self, CONCATENATE, Sources};
 use super::numbers::Numbers;
 use super::{Bindings, JsonataError, Limits, Parsed, errors, probe, tree, values};
 use crate::intrinsics::Entropy;
@@ -48,10 +48,28 @@ pub(super) fn evaluate(
         limits,
         sources: Rc::new(Sources { now_millis: bindings.now_millis, numbers }),
     };
-    guarded(|| match run.value(&parsed.ast) {
+    guarded(|| match run.value(parsed.guarded.as_ref().unwrap_or(&parsed.ast)) {
         Ok(value) => Ok(values::from_jsonata(&value)),
         Err(error) => Err(errors::of_evaluator(error.message(), &probe::Probe::new(&run, &parsed.ast))),
     })?
+}
+
+/// The tree with a bounded `&`, for an expression that could double a text again and again: it has a name or a function of
+/// its own for a text to come back by. All others grow a text no more than their own length allows.
+pub(super) fn guard(text: &str, ast: &AstNode) -> Option<AstNode> {
+    let comes_back =
+        text.contains(":=") || text.contains("function") || text.contains('λ') || text.contains('~');
+    (text.contains('&') && comes_back).then(|| {
+        let mut guarded = ast.clone();
+        tree::replace(&mut guarded, &|node| match node {
+            AstNode::Binary { op: BinaryOp::Concatenate, lhs, rhs } => {
+                let args = vec![(**lhs).clone(), (**rhs).clone()];
+                Some(AstNode::Function { name: CONCATENATE.to_owned(), args, is_builtin: true })
+            }
+            _ => None,
+        });
+        guarded
+    })
 }
 
 /// One evaluation of an expression.
@@ -78,6 +96,14 @@ impl Run<'_> {
                 let hidden = format!("{HIDDEN}{name}");
                 functions::register(&mut evaluator, name, &hidden, &self.sources)?;
             }
+        }
+        if self.parsed.guarded.is_some() {
+            functions::register(
+                &mut evaluator,
+                functions::CONCATENATE,
+                functions::CONCATENATE,
+                &self.sources,
+            )?;
         }
         evaluator.evaluate(ast, &JValue::Undefined)
     }

@@ -236,3 +236,54 @@ fn json_value() -> impl Strategy<Value = Value> {
         ]
     })
 }
+
+#[test]
+fn what_a_picture_leaves_out_is_of_the_evaluations_time_and_not_of_the_machines() {
+    // `evaluate` stands at its own time; whatever the machine's is, the answers are these.
+    let at = |text: &str| {
+        let expression = Expression::parse(text).unwrap();
+        let variables = serde_json::Map::new();
+        let null = Value::Null;
+        let states = States { input: &null, context: &null, result: None, error_output: None };
+        // 2001-02-03T16:05:06Z
+        let bindings = Bindings { states, variables: &variables, now_millis: 981_216_306_000 };
+        let mut entropy = crate::entropy::Derived::new(crate::Seed([0; 32]));
+        expression.evaluate(&bindings, &mut entropy, Limits::default()).unwrap().unwrap_or_default()
+    };
+    for (text, expected) in [
+        ("$toMillis('10:30', '[H01]:[m01]')", "2001-02-03T10:30:00.000Z"),
+        ("$toMillis('30:15', '[m01]:[s01]')", "2001-02-03T16:30:15.000Z"),
+        ("$toMillis('07-04', '[M01]-[D01]')", "2001-07-04T00:00:00.000Z"),
+        ("$toMillis('09', '[D01]')", "2001-02-09T00:00:00.000Z"),
+        ("$toMillis('3', '[h]')", "2001-02-03T15:00:00.000Z"),
+        ("$toMillis('1999', '[Y0001]')", "1999-01-01T00:00:00.000Z"),
+        ("$toMillis('1999-05-06T07:08:09.000Z')", "1999-05-06T07:08:09.000Z"),
+    ] {
+        assert_eq!(at(&format!("$fromMillis({text})")), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_text_cannot_grow_without_end() {
+    let code = |text: &str| {
+        let expression = Expression::parse(text).unwrap();
+        let variables = serde_json::Map::new();
+        let null = Value::Null;
+        let states = States { input: &null, context: &null, result: None, error_output: None };
+        let bindings = Bindings { states, variables: &variables, now_millis: 0 };
+        let mut entropy = crate::entropy::Derived::new(crate::Seed([0; 32]));
+        expression.evaluate(&bindings, &mut entropy, Limits::default()).map_err(|error| error.code)
+    };
+    let doubling = "$a := $a & $a; ".repeat(60);
+    assert_eq!(code(&format!("($a := 'x'; {doubling} $length($a))")), Err("U1001".to_owned()));
+    let folding = "$reduce([1..60], function($t, $n) { $t & $t }, 'x')";
+    assert_eq!(code(&format!("$length({folding})")), Err("U1001".to_owned()));
+    assert_eq!(code("$length($pad('x', 2000000000))"), Err("U1001".to_owned()));
+    assert_eq!(code("$length($pad('x', -2000000000, '#'))"), Err("U1001".to_owned()));
+    // What ends stays what it is.
+    assert_eq!(
+        code("($a := 'x'; $a & 1 & true & null & $nothing & [1, 2])"),
+        Ok(Some("x1truenull[1,2]".into()))
+    );
+    assert_eq!(code("$pad('x', 3, '#') & $pad('y', -3)"), Ok(Some("x##  y".into())));
+}

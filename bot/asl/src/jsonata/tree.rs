@@ -104,3 +104,59 @@ fn children(node: &AstNode) -> Vec<&AstNode> {
         _ => Vec::new(),
     }
 }
+
+/// Puts something else in place of nodes, inner ones first.
+pub(super) fn replace(node: &mut AstNode, other: &impl Fn(&AstNode) -> Option<AstNode>) {
+    jsonata_core::value::with_stack(|| {
+        for child in children_mut(node) {
+            replace(child, other);
+        }
+    });
+    if let Some(other) = other(node) {
+        *node = other;
+    }
+}
+
+fn children_mut(node: &mut AstNode) -> Vec<&mut AstNode> {
+    match node {
+        AstNode::Path { steps } => steps
+            .iter_mut()
+            .flat_map(|step| {
+                let filters = step.stages.iter_mut().filter_map(|stage| match stage {
+                    Stage::Filter(filter) => Some(&mut **filter),
+                    Stage::KeepArray | Stage::Index(_) => None,
+                });
+                std::iter::once(&mut step.node).chain(filters)
+            })
+            .collect(),
+        AstNode::Binary { lhs, rhs, .. } => vec![lhs, rhs],
+        AstNode::Unary { operand, .. } => vec![operand],
+        AstNode::Function { args, .. } => args.iter_mut().collect(),
+        AstNode::Call { procedure, args } => std::iter::once(&mut **procedure).chain(args).collect(),
+        AstNode::Lambda { body, .. } => vec![body],
+        AstNode::Array(items) | AstNode::Block(items) | AstNode::ArrayGroup(items) => {
+            items.iter_mut().collect()
+        }
+        AstNode::Object(pairs) => pairs.iter_mut().flat_map(|(key, value)| [key, value]).collect(),
+        AstNode::ObjectTransform { input, pattern } => {
+            let pairs = pattern.iter_mut().flat_map(|(key, value)| [key, value]);
+            std::iter::once(&mut **input).chain(pairs).collect()
+        }
+        AstNode::Conditional { condition, then_branch, else_branch } => {
+            let mut parts = vec![&mut **condition, then_branch];
+            parts.extend(else_branch.as_deref_mut());
+            parts
+        }
+        AstNode::FunctionApplication(inner) => vec![inner],
+        AstNode::Sort { input, terms } => {
+            let terms = terms.iter_mut().map(|(term, _)| term);
+            std::iter::once(&mut **input).chain(terms).collect()
+        }
+        AstNode::Transform { location, update, delete } => {
+            let mut parts = vec![&mut **location, update];
+            parts.extend(delete.as_deref_mut());
+            parts
+        }
+        _ => Vec::new(),
+    }
+}
