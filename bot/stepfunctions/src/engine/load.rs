@@ -32,7 +32,7 @@ impl Core {
     /// be read, which is in the log.
     pub(crate) fn load(&mut self, id: ExecutionId) -> Option<&mut Instance> {
         if !self.hot.contains_key(&id) {
-            match read_instance(&self.reader, &mut self.catalog.programs, id, None) {
+            match read_instance(&self.reader, Some(&self.reader), &mut self.catalog.programs, id, None) {
                 Ok(Some(instance)) => self.adopt(instance),
                 Ok(None) => return None,
                 Err(error) => {
@@ -233,20 +233,24 @@ impl Core {
         taken_up.sort_unstable();
         for id in taken_up {
             let tail = tails.remove(&id);
-            if let Some(tail) = &tail
-                && let Rest::Until(wake) = rested(&self.reader, id, tail)?
-            {
+            let rest = match &tail {
+                Some(tail) => rested(&self.reader, id, tail)?,
+                None => Rest::No,
+            };
+            if let Rest::Until(wake) = rest {
                 // The store knows it as it was, and nothing of it is under way.
                 if let Some(wake) = wake {
                     self.timers.push(deputy_asl::Timestamp(wake), id);
                 }
                 continue;
             }
-            let instance = read_instance(&self.reader, &mut self.catalog.programs, id, tail)
+            let has_row = !matches!(rest, Rest::Unknown);
+            let tables = has_row.then_some(&self.reader);
+            let instance = read_instance(&self.reader, tables, &mut self.catalog.programs, id, tail)
                 .map_err(|error| unreadable(&format!("execution {id}: {error}")))?;
             let Some(mut instance) = instance else { continue };
             self.catalog.last_machine = self.catalog.last_machine.max(instance.origin.machine);
-            if !has_row(&self.reader, id)? {
+            if !has_row {
                 instance.row = Some(Box::new(self.row_of(&instance)));
             }
             if instance.is_over() {
@@ -339,6 +343,8 @@ enum Rest {
     /// Until its next timer, if it has one.
     Until(Option<i64>),
     No,
+    /// The tables have nothing of it.
+    Unknown,
 }
 
 /// Whether a snapshot covers all of a tail and nothing has to be taken up; and if so, when the next timer is due.
@@ -350,16 +356,12 @@ fn rested(connection: &Connection, id: ExecutionId, tail: &Tail) -> Result<Rest,
         )?
         .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let Some((events, wake, resume, status)) = row else { return Ok(Rest::No) };
+    let Some((events, wake, resume, status)) = row else { return Ok(Rest::Unknown) };
     let count = segment::count_entries(&tail.log)
         .map_err(|Damaged| EngineError::Unreadable("a segment is damaged".into()))?;
     let over = status != 0;
     let known = events >= tail.first + count && !resume;
     Ok(if over || known { Rest::Until(wake) } else { Rest::No })
-}
-
-fn has_row(connection: &Connection, id: ExecutionId) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM execution WHERE id = ?")?.exists([id])
 }
 
 fn max_id(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
@@ -392,15 +394,16 @@ fn read_tails(connection: &Connection) -> Result<HashMap<ExecutionId, Tail>, Eng
     Ok(tails)
 }
 
-/// Puts an execution together from snapshot, log and tail.
+/// Puts an execution together from snapshot, log and tail. Without `tables`, the tail is known to be all there is.
 fn read_instance(
     connection: &Connection,
+    tables: Option<&Connection>,
     programs: &mut crate::catalog::Programs,
     id: ExecutionId,
     tail: Option<Tail>,
 ) -> Result<Option<Instance>, EngineError> {
     let damaged = |Damaged| EngineError::Unreadable("its log is damaged".into());
-    let parts = read_log(connection, id)?;
+    let parts = tables.map_or(Ok(Vec::new()), |tables| read_log(tables, id))?;
     let origin = match (parts.first(), &tail) {
         (Some((0, body)), _) => segment::split_origin(body).map_err(damaged)?.0.to_vec(),
         (_, Some(Tail { origin: Some(origin), .. })) => origin.clone(),
@@ -412,10 +415,13 @@ fn read_instance(
         return Err(EngineError::Unreadable("its definition is missing".into()));
     };
     let mut instance = Instance::new(id, Arc::new(origin), program);
-    let snapshot: Option<(u64, Vec<u8>)> = connection
-        .prepare_cached("SELECT events, body FROM snapshot WHERE execution = ?")?
-        .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let snapshot: Option<(u64, Vec<u8>)> = match tables {
+        Some(tables) => tables
+            .prepare_cached("SELECT events, body FROM snapshot WHERE execution = ?")?
+            .query_row(params![id], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?,
+        None => None,
+    };
     if let Some((events, body)) = snapshot {
         instance.restore(events, &segment::unpack(&body).map_err(damaged)?);
         instance.has_snapshot = true;
@@ -454,7 +460,7 @@ pub(crate) fn rebuild(
         oldest_segment: instance.oldest_segment.unwrap_or_default(),
     };
     let events = instance.events;
-    let rebuilt = read_instance(connection, programs, instance.id, Some(tail))?
+    let rebuilt = read_instance(connection, Some(connection), programs, instance.id, Some(tail))?
         .filter(|rebuilt| rebuilt.events == events)
         .ok_or_else(|| EngineError::Unreadable("its log is not whole".into()))?;
     instance.take_state(rebuilt);
