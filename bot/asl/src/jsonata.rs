@@ -140,7 +140,7 @@ impl Expression {
         let ast = runtime::parse(text)?;
         let guarded = runtime::guard(text, &ast);
         let (text, references) = (text.to_owned(), References::of(text));
-        Ok(Self { parsed: Arc::new(Parsed { text, references, ast, guarded }) })
+        Ok(Self { parsed: Arc::new(Parsed { text, ast, guarded, references }) })
     }
 
     /// The text as parsed.

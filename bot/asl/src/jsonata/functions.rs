@@ -236,14 +236,14 @@ fn to_millis(arguments: &[JValue], now_millis: i64) -> Answer {
 
 /// The parts of a time that a picture has none of, from the largest on, and where they stand in a timestamp's text.
 fn leading_parts(picture: &str) -> Vec<(&'static str, std::ops::Range<usize>)> {
+    const DATE: [(&str, std::ops::Range<usize>); 3] = [("[Y0001]", 0..4), ("[M01]", 5..7), ("[D01]", 8..10)];
+    const TIME: [(&str, std::ops::Range<usize>); 3] =
+        [("[H01]", 11..13), ("[m01]", 14..16), ("[s01]", 17..19)];
     let has = |names: &[char]| {
         // `[[` is a bracket; behind a single one stands a part's name.
         let markers = picture.replace("[[", "");
         markers.split('[').skip(1).any(|marker| marker.trim_start().starts_with(names))
     };
-    const DATE: [(&str, std::ops::Range<usize>); 3] = [("[Y0001]", 0..4), ("[M01]", 5..7), ("[D01]", 8..10)];
-    const TIME: [(&str, std::ops::Range<usize>); 3] =
-        [("[H01]", 11..13), ("[m01]", 14..16), ("[s01]", 17..19)];
     let any = has(&['M', 'D', 'd', 'P', 'H', 'h', 'm', 's', 'f']);
     if !any || has(&['Y', 'X', 'x', 'W', 'w', 'F']) {
         return Vec::new();

@@ -59,7 +59,7 @@ pub async fn run(args: &Args, data: &Path, json: bool) -> anyhow::Result<()> {
     let (mut from, mut to) = (0, 1_000.min(args.until));
     loop {
         let pid = std::process::id();
-        let (began, cpu, bytes) = (Instant::now(), usage::cpu(pid)?, usage::bytes_written(pid)?);
+        let (began, cpu, bytes) = (Instant::now(), usage::cpu_us(pid)?, usage::bytes_written(pid)?);
         let mut clients = tokio::task::JoinSet::new();
         for _ in 0..args.at_once {
             let (engine, machine, next) = (engine.clone(), machine.clone(), Arc::clone(&next));
@@ -86,7 +86,7 @@ pub async fn run(args: &Args, data: &Path, json: bool) -> anyhow::Result<()> {
         next.store(to, Ordering::Relaxed);
         times.sort_unstable();
         let count = (to - from) as f64;
-        let (cpu, bytes) = (usage::cpu(pid)? - cpu, usage::bytes_written(pid)? - bytes);
+        let (cpu, bytes) = (usage::cpu_us(pid)? - cpu, usage::bytes_written(pid)? - bytes);
         let since = Instant::now();
         let first = json!({"executionArn": "arn:aws:states:us-east-1:000000000000:execution:bench:e0"});
         engine.request("DescribeExecution", &first).await?;
@@ -94,7 +94,7 @@ pub async fn run(args: &Args, data: &Path, json: bool) -> anyhow::Result<()> {
             from,
             to,
             wall_us: wall.as_secs_f64() * 1e6 / count,
-            cpu_us: cpu.as_secs_f64() * 1e6 / count,
+            cpu_us: cpu / count,
             p50_ms: percentile(&times, 50),
             p99_ms: percentile(&times, 99),
             bytes: bytes as f64 / count,

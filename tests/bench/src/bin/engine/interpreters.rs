@@ -83,7 +83,7 @@ pub async fn run(args: &Args, data: &Path, json: bool) -> anyhow::Result<()> {
     for (name, speed) in &results {
         match speed {
             Ok(speed) => {
-                println!("| {name} | {:.1} | {:.1} | {} |", speed.rate, ours / speed.rate, goal(name))
+                println!("| {name} | {:.1} | {:.1} | {} |", speed.rate, ours / speed.rate, goal(name));
             }
             Err(error) => println!("| {name} | could not be measured: {error} | | {} |", goal(name)),
         }
@@ -183,7 +183,7 @@ async fn run_one(client: &Client, request: &Value) -> anyhow::Result<()> {
         if described["status"] != "RUNNING" {
             return Ok(());
         }
-        if since.elapsed() > Duration::from_secs(60) {
+        if since.elapsed() > Duration::from_mins(1) {
             bail!("an execution still runs after a minute: {request}");
         }
     }

@@ -67,7 +67,7 @@ pub async fn start(data: &Path) -> anyhow::Result<Restate> {
         };
         match answered {
             Ok(_) => return Ok(Restate { server, client, service: service_process }),
-            Err(error) if begun.elapsed() > Duration::from_secs(60) => {
+            Err(error) if begun.elapsed() > Duration::from_mins(1) => {
                 return Err(error.context("Restate does not answer"));
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,

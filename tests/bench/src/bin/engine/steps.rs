@@ -203,14 +203,14 @@ pub async fn part(part: &Part, data: &Path) -> anyhow::Result<()> {
     load(part.executions / 20, part.at_once, run.clone()).await?;
     let pid = std::process::id();
     let (cpu, bytes, before) =
-        (usage::cpu(pid)?, usage::bytes_written(pid)?, commits.0.load(Ordering::Relaxed));
+        (usage::cpu_us(pid)?, usage::bytes_written(pid)?, commits.0.load(Ordering::Relaxed));
     let (times, took) = load(part.executions, part.at_once, run).await?;
     let steps = (part.executions * u64::from(STATES)) as f64;
     let figures = Figures {
         steps_per_second: steps / took.as_secs_f64(),
         p50_ms: percentile(&times, 50),
         p99_ms: percentile(&times, 99),
-        cpu_us_per_step: (usage::cpu(pid)? - cpu).as_secs_f64() * 1e6 / steps,
+        cpu_us_per_step: (usage::cpu_us(pid)? - cpu) / steps,
         bytes_per_step: (usage::bytes_written(pid)? - bytes) as f64 / steps,
         commits: Some(commits.0.load(Ordering::Relaxed) - before),
         rss_mb: usage::megabytes(pid)?.0,
@@ -236,7 +236,7 @@ async fn peer(args: &Args, data: &Path) -> anyhow::Result<Figures> {
     };
     load(args.peer_executions / 4, args.at_once, run.clone()).await?;
     let pids = [peer.server.pid(), peer.service()];
-    let cpu = || pids.iter().map(|pid| usage::cpu(*pid)).sum::<anyhow::Result<Duration>>();
+    let cpu = || pids.iter().map(|pid| usage::cpu_us(*pid)).sum::<anyhow::Result<f64>>();
     let (before, bytes) = (cpu()?, usage::bytes_written(pids[0])?);
     let (times, took) = load(args.peer_executions, args.at_once, run).await?;
     let steps = (args.peer_executions * u64::from(STATES)) as f64;
@@ -246,7 +246,7 @@ async fn peer(args: &Args, data: &Path) -> anyhow::Result<Figures> {
         steps_per_second: steps / took.as_secs_f64(),
         p50_ms: percentile(&times, 50),
         p99_ms: percentile(&times, 99),
-        cpu_us_per_step: (cpu()? - before).as_secs_f64() * 1e6 / steps,
+        cpu_us_per_step: (cpu()? - before) / steps,
         bytes_per_step: (usage::bytes_written(pids[0])? - bytes) as f64 / steps,
         commits: None,
         rss_mb: rss,

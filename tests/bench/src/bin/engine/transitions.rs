@@ -35,21 +35,20 @@ pub async fn run(args: &Args, data: &Path, json: bool) -> anyhow::Result<()> {
     let machine = engine.request("CreateStateMachine", &create).await?["stateMachineArn"].clone();
     let start = json!({"stateMachineArn": machine, "input": "{\"n\":0}"});
     let pid = std::process::id();
-    let (began, cpu) = (Instant::now(), crate::usage::cpu(pid)?);
+    let (began, cpu) = (Instant::now(), crate::usage::cpu_us(pid)?);
     for _ in 0..args.executions {
         let ended = engine.run(&start).await?;
         anyhow::ensure!(ended["status"] == "SUCCEEDED", "{ended}");
     }
     let transitions = f64::from(args.executions) * f64::from(args.loops) * 2.0;
-    let each = |time: std::time::Duration| time.as_secs_f64() * 1e6 / transitions;
-    let (wall, cpu) = (began.elapsed(), crate::usage::cpu(pid)? - cpu);
+    let (wall, cpu) = (began.elapsed(), crate::usage::cpu_us(pid)? - cpu);
     engine.close().await;
     if json {
         let rate = transitions / wall.as_secs_f64();
-        println!("{}", json!({"transitions_per_second": rate, "cpu_us": each(cpu)}));
+        println!("{}", json!({"transitions_per_second": rate, "cpu_us": cpu / transitions}));
     } else {
         let rate = transitions / wall.as_secs_f64();
-        println!("{rate:.0} transitions/s, {:.2} µs CPU each", each(cpu));
+        println!("{rate:.0} transitions/s, {:.2} µs CPU each", cpu / transitions);
     }
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! What a process wrote and computed, from `/proc`.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
 
 /// Bytes that a process has sent to disks. A file system's own writes are not in it.
@@ -11,9 +9,9 @@ pub fn bytes_written(pid: u32) -> anyhow::Result<u64> {
     Ok(line.trim().parse()?)
 }
 
-/// Processor time of a process with all its threads, those that ended included, to 10 ms.
-pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
-    Ok(crate::process::usage(pid)?.cpu)
+/// Processor time of a process with all its threads, those that ended included: microseconds, to 10,000.
+pub fn cpu_us(pid: u32) -> anyhow::Result<f64> {
+    Ok(crate::process::usage(pid)?.cpu.as_secs_f64() * 1e6)
 }
 
 /// The most memory a process ever had resident, in megabytes of 10^6 bytes, and what it has now.
