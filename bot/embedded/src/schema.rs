@@ -9,8 +9,11 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations, SchemaVersion};
 
 /// In order; never edited once released.
-const MIGRATIONS: &[M<'static>] =
-    &[M::up(include_str!("migrations/1-inbox.sql")), M::up(include_str!("migrations/2-identity.sql"))];
+const MIGRATIONS: &[M<'static>] = &[
+    M::up(include_str!("migrations/1-inbox.sql")),
+    M::up(include_str!("migrations/2-identity.sql")),
+    M::up(include_str!("migrations/3-jobs.sql")),
+];
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -118,8 +121,11 @@ mod tests {
     use super::*;
 
     /// What a database may hold when it is still of this version, to migrate from. One file a migration.
-    const SAMPLES: &[&str] =
-        &[include_str!("migrations/samples/1-inbox.sql"), include_str!("migrations/samples/2-identity.sql")];
+    const SAMPLES: &[&str] = &[
+        include_str!("migrations/samples/1-inbox.sql"),
+        include_str!("migrations/samples/2-identity.sql"),
+        include_str!("migrations/samples/3-jobs.sql"),
+    ];
 
     fn database() -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -169,7 +175,7 @@ mod tests {
         drop(connection);
         let connection = open_writer(&path).unwrap();
         assert_eq!(content(&connection), before);
-        assert_eq!(before.len(), 14, "{before:#?}");
+        assert_eq!(before.len(), 17, "{before:#?}");
     }
 
     /// What somebody does who upgrades: the new release starts on the folder of the old one.

@@ -40,3 +40,21 @@ async fn waiting_keeps_its_contract() {
     let folders = Folders::new();
     contract::waiting(async |clock| folders.store(clock)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_keep_their_contract() {
+    let folders = Folders::new();
+    contract::jobs(async |clock| folders.store(clock)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn locks_keep_their_contract() {
+    let folders = Folders::new();
+    contract::locks(async |clock| folders.store(clock)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waits_keep_their_contract() {
+    let folders = Folders::new();
+    contract::waits(async |clock| folders.store(clock)).await;
+}

@@ -18,7 +18,8 @@ pub enum Policy {
 }
 
 /// The answer to a new job.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Admission {
     /// It is its turn.
     Now,

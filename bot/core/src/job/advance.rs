@@ -91,7 +91,7 @@ pub fn advance(job: &Job, happened: Move, at: DateTime<Utc>) -> Result<Moved, Il
     let visible = match happened {
         Move::Line => match job.status {
             Status::Waiting => return Ok(Moved::Nowhere),
-            Status::Queued if job.execution.is_none() => {
+            Status::Queued => {
                 next.status = Status::Waiting;
                 true
             }
@@ -106,10 +106,10 @@ pub fn advance(job: &Job, happened: Move, at: DateTime<Utc>) -> Result<Moved, Il
             _ => return illegal("be admitted"),
         },
         Move::Start { execution } => match job.status {
-            Status::Queued => {
+            Status::Queued if job.execution.as_ref().is_none_or(|known| *known == execution) => {
                 next.status = Status::Running;
                 next.execution = Some(execution);
-                next.started_at = Some(at);
+                next.started_at = job.started_at.or(Some(at));
                 true
             }
             Status::Running if job.execution.as_ref() == Some(&execution) => return Ok(Moved::Nowhere),
@@ -122,7 +122,8 @@ pub fn advance(job: &Job, happened: Move, at: DateTime<Utc>) -> Result<Moved, Il
                 next.steps = steps;
                 true
             }
-            Status::Waiting | Status::Queued => return illegal("have steps"),
+            // Taken up again, it has them from before.
+            Status::Waiting | Status::Queued => return illegal("have new steps"),
         },
         Move::Note(note) => {
             if job.notes.contains(&note) {
@@ -177,7 +178,8 @@ pub fn advance(job: &Job, happened: Move, at: DateTime<Utc>) -> Result<Moved, Il
         }
         Move::Redrive { deadline } => match job.status {
             Status::Failed | Status::Cancelled | Status::TimedOut if job.execution.is_some() => {
-                next.status = Status::Running;
+                // It stands in line again: others of its group may be under way by now.
+                next.status = if job.request.group.is_some() { Status::Waiting } else { Status::Queued };
                 next.error = None;
                 next.ended_at = None;
                 next.cancel_asked_by = None;
@@ -186,7 +188,9 @@ pub fn advance(job: &Job, happened: Move, at: DateTime<Utc>) -> Result<Moved, Il
                 next.redrives += 1;
                 true
             }
-            Status::Running if job.redrives > 0 => return Ok(Moved::Nowhere),
+            Status::Waiting | Status::Queued | Status::Running if job.redrives > 0 => {
+                return Ok(Moved::Nowhere);
+            }
             _ => return illegal("be retried"),
         },
         Move::Supersede { by } => {
@@ -223,4 +227,93 @@ pub fn advance(job: &Job, happened: Move, at: DateTime<Utc>) -> Result<Moved, Il
         next.revision += 1;
     }
     Ok(Moved::To(Box::new(next)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{ManualClock, job};
+    use crate::job::StepStatus;
+    use crate::ports::Clock as _;
+
+    fn to(job: &Job, happened: Move) -> Job {
+        match advance(job, happened, ManualClock::default().now()) {
+            Ok(Moved::To(next)) => *next,
+            other => panic!("it moves, not {other:?}"),
+        }
+    }
+
+    fn start() -> Move {
+        Move::Start { execution: ExecutionId("e".into()) }
+    }
+
+    fn end(status: Status) -> Move {
+        Move::End { status, error: None }
+    }
+
+    fn step() -> Step {
+        let at = ManualClock::default().now();
+        Step {
+            name: "Build".into(),
+            entry: 2,
+            status: StepStatus::Running,
+            entered_at: at,
+            left_at: None,
+            attempts: 1,
+            error: None,
+        }
+    }
+
+    #[test]
+    fn every_move_made_twice_is_made_once() {
+        let clock = ManualClock::default();
+        let queued = job(1, &clock);
+        let running = to(&queued, start());
+        let failed = to(&running, end(Status::Failed));
+        let redrive = Move::Redrive { deadline: clock.now() };
+        for (from, happened) in [
+            (&queued, Move::Line),
+            (&queued, start()),
+            (&running, Move::Progress { steps: vec![step()] }),
+            (&running, Move::Note(Note { key: "k".into(), step: "s".into(), text: "t".into() })),
+            (&running, Move::AskCancel { by: "ada".into() }),
+            (&running, end(Status::Succeeded)),
+            (&failed, redrive),
+            (&running, Move::CheckRun(CheckRunId(7))),
+        ] {
+            let once = to(from, happened.clone());
+            assert_eq!(advance(&once, happened.clone(), clock.now()), Ok(Moved::Nowhere), "{happened:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_over_stays_over_until_it_is_retried() {
+        let clock = ManualClock::default();
+        let cancelled = to(&to(&job(1, &clock), start()), end(Status::Cancelled));
+        assert_eq!(advance(&cancelled, end(Status::Succeeded), clock.now()), Ok(Moved::Nowhere));
+        for happened in [start(), Move::Line, Move::Admit, Move::AskCancel { by: "ada".into() }] {
+            let error = advance(&cancelled, happened, clock.now()).unwrap_err();
+            assert_eq!(error.status, Status::Cancelled);
+        }
+        let retried = to(&cancelled, Move::Redrive { deadline: clock.now() });
+        assert_eq!((retried.status, retried.redrives, retried.check_run), (Status::Queued, 1, None));
+        let other = Move::Start { execution: ExecutionId("another".into()) };
+        advance(&retried, other, clock.now()).expect_err("it is the same execution that goes on");
+        assert_eq!(to(&retried, start()).status, Status::Running);
+        let succeeded = to(&to(&job(1, &clock), start()), end(Status::Succeeded));
+        advance(&succeeded, Move::Redrive { deadline: clock.now() }, clock.now())
+            .expect_err("nothing is left to do");
+    }
+
+    #[test]
+    fn only_what_people_see_is_news_and_none_is_told_before_it_is() {
+        let clock = ManualClock::default();
+        let job = job(1, &clock);
+        assert_eq!(to(&job, Move::CheckRun(CheckRunId(7))).revision, job.revision);
+        assert_eq!(to(&job, start()).revision, job.revision + 1);
+        advance(&job, Move::Report { revision: 2 }, clock.now()).expect_err("there is no such revision");
+        let told = to(&job, Move::Report { revision: 1 });
+        assert!(!told.is_settled() && told.reported == 1);
+        assert_eq!(to(&to(&told, start()), Move::Report { revision: 1 }).reported, 1);
+    }
 }

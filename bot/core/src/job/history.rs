@@ -60,6 +60,8 @@ pub struct Folded {
     pub steps: Vec<Step>,
     /// The end, where it has come.
     pub end: Option<(Status, Option<JobError>)>,
+    /// How often the execution was taken up again.
+    pub redrives: u32,
 }
 
 /// Reads a history from its first event on.
@@ -113,6 +115,7 @@ pub fn fold(history: &[HistoryEvent]) -> Folded {
             }
             (What::Redriven, _) => {
                 folded.end = None;
+                folded.redrives += 1;
                 for step in &mut folded.steps {
                     if matches!(step.status, StepStatus::Failed | StepStatus::Aborted) {
                         step.status = StepStatus::Running;

@@ -100,6 +100,9 @@ pub struct JobRequest {
     /// What to do where others of the group are under way.
     #[serde(default)]
     pub policy: Policy,
+    /// Environments that it locks before it begins, until it is over.
+    #[serde(default)]
+    pub locks: Vec<String>,
     /// The check run's name.
     pub check_name: String,
     /// When it was asked for.

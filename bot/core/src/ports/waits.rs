@@ -1,7 +1,10 @@
 //! Steps that wait for something outside: an approval, an event, the end of a run at GitHub.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::orchestrator::TaskToken;
@@ -27,8 +30,8 @@ pub trait Waits: Send + Sync {
     /// All waits of a job.
     async fn of_job(&self, job: JobId) -> Result<Vec<Wait>, WaitsError>;
 
-    /// Waits whose time to look for themselves has come, and moves that time on by `every`: events get lost. For a sweep.
-    async fn due(&self, every: std::time::Duration, limit: usize) -> Result<Vec<Wait>, WaitsError>;
+    /// Waits whose [time to look](Wait::look_at) has come, and moves that time on by `every`: events get lost. For a sweep.
+    async fn due(&self, every: Duration, limit: usize) -> Result<Vec<Wait>, WaitsError>;
 
     /// What it waited for has come, or does not matter any more. Idempotent.
     async fn forget(&self, key: &str) -> Result<(), WaitsError>;
@@ -38,7 +41,7 @@ pub trait Waits: Send + Sync {
 }
 
 /// A step that waits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Wait {
     /// The effect that waits: see `TaskContext::effect`.
     pub key: String,

@@ -26,7 +26,7 @@ use serde_json::Value;
 
 pub use self::call::{InvalidCall, TaskCall};
 pub use self::error::TaskError;
-pub use self::runner::{TaskServices, Tasks};
+pub use self::runner::{RunTask, TaskServices, Tasks};
 use crate::command::Running;
 use crate::delivery::Delivery;
 use crate::job::Job;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{Ends, LookContext, Task, TaskCall, TaskContext, TaskEnd, TaskError};
@@ -22,6 +23,15 @@ pub struct TaskServices {
     pub locks: Arc<dyn Locks>,
     pub waits: Arc<dyn Waits>,
     pub clock: Arc<dyn Clock>,
+}
+
+/// Whoever does what stands behind `${DeputyTask}`: [`Tasks`], and in tests what stands in for them.
+#[async_trait]
+pub trait RunTask: Send + Sync {
+    /// Does what the payload of a call says.
+    ///
+    /// At least once: it may be called again for the same step, at the same time even, where a home lost sight of it.
+    async fn run(&self, payload: &Value) -> Result<TaskEnd, TaskError>;
 }
 
 /// The vocabulary of tasks, ready to run.
@@ -45,55 +55,6 @@ impl Tasks {
     /// What they stand on.
     pub fn services(&self) -> &TaskServices {
         &self.services
-    }
-
-    /// Does what the payload of a call says.
-    ///
-    /// At least once: it may be called again for the same step, at the same time even, where a home lost sight of it.
-    pub async fn run(&self, payload: &Value) -> Result<TaskEnd, TaskError> {
-        let call = TaskCall::read(payload)
-            .map_err(|error| TaskError::new(TaskError::INVALID_INPUT, error.to_string()))?;
-        let task = self.find(&call.task)?;
-        let job = self.job(&call).await?;
-        let services = &self.services;
-        let (requester, installation) = acting(&job);
-        let context = TaskContext {
-            job: &job,
-            step: &call.step,
-            input: &call.input,
-            effect: &call.effect,
-            attempt: call.attempt,
-            token: call.token.as_ref(),
-            github: &*services.github,
-            requester: &requester,
-            installation: &installation,
-            jobs: &*services.jobs,
-            locks: &*services.locks,
-            waits: &*services.waits,
-            clock: &*services.clock,
-        };
-        match (task.ends, call.token.is_some()) {
-            (Ends::AtOnce, true) => {
-                return Err(TaskError::new(
-                    TaskError::INVALID_INPUT,
-                    format!("`{}` ends at once: its Resource must not end in .waitForTaskToken.", task.name),
-                ));
-            }
-            (Ends::ByToken, false) => {
-                return Err(TaskError::new(
-                    TaskError::INVALID_INPUT,
-                    format!("`{}` waits: its Resource must end in .waitForTaskToken.", task.name),
-                ));
-            }
-            _ => {}
-        }
-        let end = (task.run)(&context).await;
-        if let Err(TaskError { error, source: Some(source), .. }) = &end {
-            tracing::warn!(
-                job = %job.id, step = call.step, task = task.name, %error, cause = format!("{source:#}"), "a task failed"
-            );
-        }
-        end
     }
 
     /// Something has happened that may be what steps wait for under `topic`: looks, and answers their tokens.
@@ -168,6 +129,55 @@ impl Tasks {
     async fn job(&self, call: &TaskCall) -> Result<Job, TaskError> {
         let stored = self.services.jobs.get(call.job).await?.ok_or(JobsError::NoJob(call.job))?;
         Ok(stored.job)
+    }
+}
+
+#[async_trait]
+impl RunTask for Tasks {
+    async fn run(&self, payload: &Value) -> Result<TaskEnd, TaskError> {
+        let call = TaskCall::read(payload)
+            .map_err(|error| TaskError::new(TaskError::INVALID_INPUT, error.to_string()))?;
+        let task = self.find(&call.task)?;
+        let job = self.job(&call).await?;
+        let services = &self.services;
+        let (requester, installation) = acting(&job);
+        let context = TaskContext {
+            job: &job,
+            step: &call.step,
+            input: &call.input,
+            effect: &call.effect,
+            attempt: call.attempt,
+            token: call.token.as_ref(),
+            github: &*services.github,
+            requester: &requester,
+            installation: &installation,
+            jobs: &*services.jobs,
+            locks: &*services.locks,
+            waits: &*services.waits,
+            clock: &*services.clock,
+        };
+        match (task.ends, call.token.is_some()) {
+            (Ends::AtOnce, true) => {
+                return Err(TaskError::new(
+                    TaskError::INVALID_INPUT,
+                    format!("`{}` ends at once: its Resource must not end in .waitForTaskToken.", task.name),
+                ));
+            }
+            (Ends::ByToken, false) => {
+                return Err(TaskError::new(
+                    TaskError::INVALID_INPUT,
+                    format!("`{}` waits: its Resource must end in .waitForTaskToken.", task.name),
+                ));
+            }
+            _ => {}
+        }
+        let end = (task.run)(&context).await;
+        if let Err(TaskError { error, source: Some(source), .. }) = &end {
+            tracing::warn!(
+                job = %job.id, step = call.step, task = task.name, %error, cause = format!("{source:#}"), "a task failed"
+            );
+        }
+        end
     }
 }
 
