@@ -23,3 +23,4 @@ pub mod redelivery;
 pub mod settings;
 pub mod task;
 pub mod vault;
+pub mod workflow;

@@ -19,7 +19,7 @@ use deputy_core::delivery::Delivery;
 use deputy_core::ids::{CommentId, InstallationId, Number, RepositoryId, Sha, UserId};
 use deputy_core::job::{Asked, Decision, Job, JobId, JobRequest, Move, Policy, Requester};
 use deputy_core::ports::{Clock, GitHubError, Jobs as _, TokenAnswer, Waits as _, move_job};
-use deputy_core::task::{TaskEnd, TaskError, TaskServices, Tasks};
+use deputy_core::task::{RunTask as _, TaskEnd, TaskError, TaskServices, Tasks};
 use deputy_github::{App, Client, ClientConfig, GitHubPayloads, PemSigner, UserTokens};
 use deputy_handlers::{TASKS, topics};
 use github_double::{Double, Fault, Issue, Permission, Repository, User, When};
@@ -93,6 +93,7 @@ impl Scene {
             arguments: serde_json::Map::new(),
             group: None,
             policy: Policy::default(),
+            locks: Vec::new(),
             check_name: "deploy".to_owned(),
             created_at: entered,
             deadline: entered + TimeDelta::hours(1),

@@ -8,7 +8,7 @@ use crate::command::{Command, CommandContext, CommandError};
 use crate::comment::Comment;
 use crate::delivery::Delivery;
 use crate::ids::InstallationId;
-use crate::language::{Definition, Line, Parsed};
+use crate::language::{Entry, Line, Parsed};
 use crate::permission::Permission;
 use crate::ports::{Acting, GitHubError, Lease, PostedComment, Reaction};
 
@@ -51,9 +51,9 @@ pub(super) struct Turn<'a> {
 
 /// What a line asks for, as far as authorization goes.
 struct Asks {
-    name: Option<&'static str>,
+    name: Option<String>,
     permission: Permission,
-    team: Option<&'static str>,
+    team: Option<String>,
     runs_as: RunsAs,
 }
 
@@ -123,11 +123,12 @@ impl<'a> Turn<'a> {
         match parsed {
             Parsed::Run { definition, .. } => {
                 let Command { runs_as, team, .. } = *self.command(definition);
-                Asks { name: Some(definition.name), permission: definition.permission, team, runs_as }
+                let (name, team) = (Some(definition.name.clone()), team.map(str::to_owned));
+                Asks { name, permission: definition.permission, team, runs_as }
             }
             Parsed::Help { definition: Some(definition), .. }
             | Parsed::UsageError { definition: Some(definition), .. } => Asks {
-                name: Some(definition.name),
+                name: Some(definition.name.clone()),
                 permission: definition.permission,
                 team: None,
                 runs_as: RunsAs::App,
@@ -141,15 +142,16 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn command(&self, definition: &Definition) -> &'static Command {
+    fn command(&self, definition: &Entry) -> &'static Command {
         let command = self.deputy.commands.iter().find(|known| known.definition.name == definition.name);
         command.expect("the vocabulary is made of the commands' own definitions")
     }
 
     async fn authorize(&self, asks: &Asks, under: &Under) -> Result<Decision, GitHubError> {
         let least = asks.permission.max(under.permission);
-        let decision = self.ask_for(asks, least, asks.team).await?;
-        match under.team.as_deref().filter(|team| decision == Decision::Allowed && asks.team != Some(*team)) {
+        let own = asks.team.as_deref();
+        let decision = self.ask_for(asks, least, own).await?;
+        match under.team.as_deref().filter(|team| decision == Decision::Allowed && own != Some(*team)) {
             // Beside the command's own team, not in its place.
             Some(team) => self.ask_for(asks, least, Some(team)).await,
             None => Ok(decision),
@@ -187,17 +189,17 @@ impl<'a> Turn<'a> {
             repo = %self.comment.repository,
             number,
             person = %self.comment.sender.login,
-            command = asks.name.unwrap_or("?"),
+            command = asks.name.as_deref().unwrap_or("?"),
             allowed = decision == Decision::Allowed,
             "command"
         );
         match decision {
             Decision::Refused(refusal @ Refusal::MustLogIn { .. }) => {
-                prompt::ask(self, asks.name.unwrap_or("?"), &refusal, lease).await?;
+                prompt::ask(self, asks.name.as_deref().unwrap_or("?"), &refusal, lease).await?;
                 return Ok(Outcome::Waits);
             }
             Decision::Refused(refusal) => {
-                self.say(&self.app, Reaction::Confused, &refusal.message(asks.name)).await?;
+                self.say(&self.app, Reaction::Confused, &refusal.message(asks.name.as_deref())).await?;
             }
             Decision::Allowed => match parsed {
                 Parsed::Help { message, .. } | Parsed::Version { message } => {

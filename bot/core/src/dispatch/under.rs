@@ -22,7 +22,7 @@ impl Under {
     /// Reads a line under the settings. An error where they cannot be found out: nothing runs then.
     pub(super) async fn settings(turn: &Turn<'_>, line: &Line) -> Result<Self, GitHubError> {
         let vocabulary = &turn.deputy.vocabulary;
-        let known = |word: &str| vocabulary.find(word).map(|definition| definition.name);
+        let known = |word: &str| vocabulary.find(word).map(|definition| definition.name.as_str());
         let free = Self { line: line.clone(), refusal: None, permission: Permission::None, team: None };
         let Ok(words) = &line.words else { return Ok(free) };
         // These run whatever is set, so GitHub is not even asked for it.

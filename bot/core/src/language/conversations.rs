@@ -360,20 +360,20 @@ fn definitions_that_do_not_fit_together_are_refused() {
     let error = |definitions: &[Definition]| Vocabulary::new("deputy", definitions.to_vec()).unwrap_err();
     assert_eq!(
         error(&[DEPLOY, Definition { name: "sail", aliases: &["ship"], ..ECHO }]),
-        VocabularyError::Duplicate { word: "ship", first: "deploy", second: "sail" }
+        VocabularyError::Duplicate { word: "ship".into(), first: "deploy".into(), second: "sail".into() }
     );
     assert_eq!(
         error(&[Definition { name: "a", aliases: &["a"], ..ECHO }]),
-        VocabularyError::Duplicate { word: "a", first: "a", second: "a" }
+        VocabularyError::Duplicate { word: "a".into(), first: "a".into(), second: "a".into() }
     );
-    assert_eq!(error(&[Definition { name: "Deploy", ..DEPLOY }]), VocabularyError::Name("Deploy"));
-    assert_eq!(error(&[Definition { name: "-x", ..DEPLOY }]), VocabularyError::Name("-x"));
+    assert_eq!(error(&[Definition { name: "Deploy", ..DEPLOY }]), VocabularyError::Name("Deploy".into()));
+    assert_eq!(error(&[Definition { name: "-x", ..DEPLOY }]), VocabularyError::Name("-x".into()));
     for example in ["deploy moon", "lock", "deploy --help", "deploy \"x"] {
         let examples: &'static [&'static str] = Box::leak(Box::new([example]));
         let error = error(&[Definition { examples, ..DEPLOY }]);
-        assert!(matches!(error, VocabularyError::Example { name: "deploy", .. }), "{error}");
+        assert!(matches!(error, VocabularyError::Example { ref name, .. } if name == "deploy"), "{error}");
     }
-    assert!(matches!(Vocabulary::new("not a name", []), Err(VocabularyError::Mention(_))));
+    assert!(matches!(Vocabulary::new("not a name", [ECHO]), Err(VocabularyError::Mention(_))));
 }
 
 #[test]

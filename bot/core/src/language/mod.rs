@@ -75,7 +75,7 @@ mod decisions;
 #[cfg(test)]
 mod properties;
 
-pub use definition::Definition;
+pub use definition::{Definition, Entry};
 pub use line::{Line, Misquoted};
 pub use mention::{InvalidMention, Mention};
 pub use vocabulary::{Parsed, Vocabulary, VocabularyError};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::{Arg, ArgAction, Command};
 
 use super::say;
-use super::{Definition, Vocabulary};
+use super::{Entry, Vocabulary};
 use crate::permission::Permission;
 
 /// All commands, as a table.
@@ -13,7 +13,7 @@ pub fn list(vocabulary: &Vocabulary) -> String {
     let mention = vocabulary.mention().name();
     let mut out = String::from("| Command | What it does | Who may use it |\n|---|---|---|\n");
     for definition in vocabulary.definitions() {
-        let name = definition.name;
+        let name = &definition.name;
         let summary = definition.summary.replace('|', "\\|");
         _ = writeln!(out, "| `@{mention} {name}` | {summary} | {} |", who(definition.permission));
     }
@@ -25,8 +25,8 @@ pub fn list(vocabulary: &Vocabulary) -> String {
 }
 
 /// One command's page; with the words of a subcommand, that one's.
-pub fn page(vocabulary: &Vocabulary, definition: &Definition, words: &[String]) -> String {
-    let Some(command) = vocabulary.command(definition.name) else { return list(vocabulary) };
+pub fn page(vocabulary: &Vocabulary, definition: &Entry, words: &[String]) -> String {
+    let Some(command) = vocabulary.command(&definition.name) else { return list(vocabulary) };
     let (path, clap) = command.deepest(words);
     let whole = path == definition.name;
     let mention = vocabulary.mention().name();
@@ -52,7 +52,7 @@ pub fn page(vocabulary: &Vocabulary, definition: &Definition, words: &[String]) 
         out.push_str("```\n");
     }
     if !definition.aliases.is_empty() && whole {
-        _ = write!(out, "\nAlso called {}.\n", say::list(definition.aliases));
+        _ = write!(out, "\nAlso called {}.\n", say::list(&definition.aliases));
     }
     out
 }

@@ -12,7 +12,7 @@ use super::mention::{InvalidMention, Mention};
 use super::pages;
 use super::say;
 use super::words;
-use super::{Definition, MAX_COMMANDS};
+use super::{Entry, MAX_COMMANDS};
 
 /// Everything that can be asked of the bot, and how it is addressed. Built once, at the start.
 #[derive(Debug)]
@@ -21,20 +21,20 @@ pub struct Vocabulary {
     /// In the order of their names.
     commands: Vec<Command>,
     /// From names and aliases to places in `commands`.
-    by_word: HashMap<&'static str, usize>,
+    by_word: HashMap<String, usize>,
 }
 
 /// A definition with its arguments, built.
 #[derive(Debug)]
 pub(super) struct Command {
-    pub definition: Definition,
+    pub definition: Entry,
     pub clap: clap::Command,
 }
 
 impl Command {
     /// The subcommand that words lead to, with the names on the way.
     pub fn deepest(&self, words: &[String]) -> (String, &clap::Command) {
-        let mut path = self.definition.name.to_owned();
+        let mut path = self.definition.name.clone();
         let mut clap = &self.clap;
         for word in words {
             if !clap.has_subcommands() {
@@ -60,24 +60,24 @@ pub enum VocabularyError {
     #[error(
         "`{0}` is no command name: use lower-case ASCII letters, digits and hyphens, beginning with a letter"
     )]
-    Name(&'static str),
+    Name(String),
     /// One word for two commands.
     #[error("`{word}` names two commands: `{first}` and `{second}`")]
     Duplicate {
         /// The word.
-        word: &'static str,
+        word: String,
         /// The command that has it.
-        first: &'static str,
+        first: String,
         /// The command that wants it too.
-        second: &'static str,
+        second: String,
     },
     /// An example that people could not type.
     #[error("the example `{example}` of `{name}` is no valid command: {message}")]
     Example {
         /// The command.
-        name: &'static str,
+        name: String,
         /// The example.
-        example: &'static str,
+        example: String,
         /// What a person would be told.
         message: String,
     },
@@ -89,7 +89,7 @@ pub enum Parsed<'v> {
     /// A command to run.
     Run {
         /// Which.
-        definition: &'v Definition,
+        definition: &'v Entry,
         /// The words behind its name, as typed.
         args: Vec<String>,
         /// What they mean.
@@ -98,7 +98,7 @@ pub enum Parsed<'v> {
     /// A command used wrongly, or a line that cannot be read.
     UsageError {
         /// The command, where it is known.
-        definition: Option<&'v Definition>,
+        definition: Option<&'v Entry>,
         /// The command's name, or the word in its place; empty if there is none.
         name: String,
         /// What is wrong, and what to type instead.
@@ -114,7 +114,7 @@ pub enum Parsed<'v> {
     /// Somebody asked how it works: `--help`, the mention alone, or `help` where no command has that name.
     Help {
         /// The command they asked about; `None` for all.
-        definition: Option<&'v Definition>,
+        definition: Option<&'v Entry>,
         /// The answer.
         message: String,
     },
@@ -129,25 +129,27 @@ impl Vocabulary {
     /// Checks that the definitions fit together, and builds their arguments.
     pub fn new(
         mention: &str,
-        definitions: impl IntoIterator<Item = Definition>,
+        definitions: impl IntoIterator<Item = impl Into<Entry>>,
     ) -> Result<Self, VocabularyError> {
         let mention = Mention::new(mention)?;
-        let mut definitions: Vec<_> = definitions.into_iter().collect();
-        definitions.sort_by_key(|definition| definition.name);
+        let mut definitions: Vec<Entry> = definitions.into_iter().map(Into::into).collect();
+        definitions.sort_by(|one, other| one.name.cmp(&other.name));
         let mut commands: Vec<Command> = Vec::with_capacity(definitions.len());
         let mut by_word = HashMap::new();
         for definition in definitions {
-            for &word in std::iter::once(&definition.name).chain(definition.aliases) {
+            for word in std::iter::once(&definition.name).chain(&definition.aliases) {
                 if !is_command_name(word) {
-                    return Err(VocabularyError::Name(word));
+                    return Err(VocabularyError::Name(word.clone()));
                 }
-                if let Some(first) = by_word.insert(word, commands.len()) {
-                    let first =
-                        commands.get(first).map_or(definition.name, |command| command.definition.name);
-                    return Err(VocabularyError::Duplicate { word, first, second: definition.name });
+                if let Some(first) = by_word.insert(word.clone(), commands.len()) {
+                    let first: &Entry =
+                        commands.get(first).map_or(&definition, |command: &Command| &command.definition);
+                    let (first, second) = (first.name.clone(), definition.name.clone());
+                    return Err(VocabularyError::Duplicate { word: word.clone(), first, second });
                 }
             }
-            commands.push(Command { definition, clap: build(&mention, &definition) });
+            let clap = build(&mention, &definition);
+            commands.push(Command { definition, clap });
         }
         let vocabulary = Self { mention, commands, by_word };
         vocabulary.check_examples()?;
@@ -195,7 +197,7 @@ impl Vocabulary {
                 let definition = self.find(name);
                 Parsed::UsageError {
                     definition,
-                    name: definition.map_or(name, |definition| definition.name).to_owned(),
+                    name: definition.map_or(name, |definition| &definition.name).to_owned(),
                     message: complaint::misquoted(*misquoted),
                 }
             }
@@ -232,12 +234,12 @@ impl Vocabulary {
     }
 
     /// The definition that a word names, whatever its case: telephones begin a line with a capital.
-    pub fn find(&self, word: &str) -> Option<&Definition> {
+    pub fn find(&self, word: &str) -> Option<&Entry> {
         self.command(word).map(|command| &command.definition)
     }
 
     /// All definitions, in the order of their names.
-    pub fn definitions(&self) -> impl ExactSizeIterator<Item = &Definition> {
+    pub fn definitions(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.commands.iter().map(|command| &command.definition)
     }
 
@@ -251,9 +253,9 @@ impl Vocabulary {
     }
 
     /// All words that name a command.
-    pub(super) fn command_words(&self) -> impl Iterator<Item = &'static str> {
+    pub(super) fn command_words(&self) -> impl Iterator<Item = &str> {
         self.commands.iter().flat_map(|command| {
-            std::iter::once(command.definition.name).chain(command.definition.aliases.iter().copied())
+            std::iter::once(&command.definition.name).chain(&command.definition.aliases).map(String::as_str)
         })
     }
 
@@ -271,7 +273,7 @@ impl Vocabulary {
             ErrorKind::DisplayVersion => Parsed::Version { message: pages::version() },
             _ => Parsed::UsageError {
                 definition: Some(definition),
-                name: definition.name.to_owned(),
+                name: definition.name.clone(),
                 message: complaint::usage(self, command, args, &error),
             },
         }
@@ -297,14 +299,15 @@ impl Vocabulary {
     /// An example in the help that does not work is worse than none.
     fn check_examples(&self) -> Result<(), VocabularyError> {
         for command in &self.commands {
-            let name = command.definition.name;
-            for &example in command.definition.examples {
+            let name = &command.definition.name;
+            for example in &command.definition.examples {
                 let words = words::split(example, 0, &[]).unwrap_or_default();
                 let message = match self.parse_words(&words) {
-                    Parsed::Run { definition, .. } if definition.name == name => continue,
+                    Parsed::Run { definition, .. } if definition.name == *name => continue,
                     Parsed::UsageError { message, .. } | Parsed::Unknown { message, .. } => message,
                     _ => format!("it does not run {}", say::code(name)),
                 };
+                let (name, example) = (name.clone(), example.clone());
                 return Err(VocabularyError::Example { name, example, message });
             }
         }
@@ -322,10 +325,10 @@ fn capped(mut lines: Vec<Line>) -> Vec<Line> {
     lines
 }
 
-fn build(mention: &Mention, definition: &Definition) -> clap::Command {
-    let bare = clap::Command::new(definition.name)
+fn build(mention: &Mention, definition: &Entry) -> clap::Command {
+    let bare = clap::Command::new(definition.name.clone())
         .bin_name(format!("@{} {}", mention.name(), definition.name))
-        .about(definition.summary);
+        .about(definition.summary.clone());
     let mut command = (definition.arguments)(bare).no_binary_name(true).disable_help_subcommand(true);
     command.build();
     command
