@@ -7,4 +7,5 @@ pub mod executions;
 pub mod recorded;
 pub mod report;
 pub mod requests;
+pub mod run;
 pub mod setup;
