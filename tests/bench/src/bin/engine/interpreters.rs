@@ -155,6 +155,7 @@ async fn run_all(
     at_once: usize,
 ) -> anyhow::Result<()> {
     let next = Arc::new(AtomicUsize::new(0));
+    let began = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
     let mut clients = tokio::task::JoinSet::new();
     for _ in 0..at_once {
         let (client, requests, next) = (client.clone(), Arc::clone(requests), Arc::clone(&next));
@@ -164,7 +165,10 @@ async fn run_all(
                 if number >= executions {
                     return anyhow::Ok(());
                 }
-                run_one(&client, &requests[number % requests.len()]).await?;
+                // moto takes all executions without a name for one.
+                let mut request = requests[number % requests.len()].clone();
+                request["name"] = format!("{began}-{number}").into();
+                run_one(&client, &request).await?;
             }
         });
     }
