@@ -17,6 +17,7 @@ pub mod language;
 pub mod login;
 pub mod logins;
 pub mod masking;
+pub mod panics;
 pub mod permission;
 pub mod ports;
 pub mod redelivery;

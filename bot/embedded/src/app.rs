@@ -15,7 +15,7 @@ use deputy_core::ids::EventName;
 use deputy_core::language::{Vocabulary, VocabularyError};
 use deputy_core::login::OnLogin;
 use deputy_core::logins::Logins;
-use deputy_core::ports::{AppSigner, Audit, Clock, Permanent, SystemClock};
+use deputy_core::ports::{AppSigner, Audit, Busy, Clock, Permanent, SystemClock};
 use deputy_core::redelivery::Redelivery;
 use deputy_core::settings::Source;
 use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
@@ -366,7 +366,7 @@ impl Run for Handlers {
                 tracing::error!(delivery = %delivery.id, handler, error = format!("{error:#}"), "dead letter");
                 Err(error.context(Permanent))
             }
-            Err(busy @ HandlerError::Busy { .. }) => Err(busy.into()),
+            Err(HandlerError::Busy { until }) => Err(Busy(until).into()),
         }
     }
 }

@@ -1,14 +1,11 @@
 //! One attempt of one handler on one delivery. Whatever the handler does, the attempt ends, and says how.
 
-use std::any::Any;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use deputy_core::delivery::Delivery;
-use deputy_core::ports::{Clock, Permanent};
+use deputy_core::panics::caught;
+use deputy_core::ports::{Busy, Clock, Permanent};
 
 use crate::work::Failure;
 use crate::worker::Run;
@@ -16,6 +13,21 @@ use crate::worker::Run;
 /// How much of an error a dead letter keeps.
 const MAX_CAUSES: usize = 32;
 const MAX_CAUSE_BYTES: usize = 4_096;
+
+/// Why work was not done.
+#[derive(Debug)]
+pub(crate) enum NotDone {
+    /// An attempt ended without success.
+    Failed(Failure),
+    /// It was no attempt: another run has it until then.
+    Busy(DateTime<Utc>),
+}
+
+impl From<Failure> for NotDone {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
 
 /// Runs a handler once.
 pub(crate) async fn attempt(
@@ -25,41 +37,19 @@ pub(crate) async fn attempt(
     delivery: Delivery,
     attempt: u32,
     timeout: Duration,
-) -> Result<(), Failure> {
-    let ran = CatchPanic(run.run(handler, delivery, attempt));
+) -> Result<(), NotDone> {
+    let ran = caught(run.run(handler, delivery, attempt));
     tokio::select! {
         biased;
         ended = ran => match ended {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::of(&error)),
-            Err(panic) => Err(Failure::because(format!("the handler panicked: {}", panic_text(&*panic)))),
+            Ok(Err(error)) => Err(Busy::until(&error).map_or_else(|| Failure::of(&error).into(), NotDone::Busy)),
+            Err(panicked) => Err(Failure::because(format!("the handler panicked: {}", panicked.0)).into()),
         },
         () = clock.sleep_until(clock.now() + timeout) => {
-            Err(Failure::because(format!("the handler took longer than {} s", timeout.as_secs())))
+            Err(Failure::because(format!("the handler took longer than {} s", timeout.as_secs())).into())
         }
     }
-}
-
-/// A future whose panics are its result.
-struct CatchPanic<'a>(Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send + 'a>>);
-
-impl Future for CatchPanic<'_> {
-    type Output = Result<anyhow::Result<()>, Box<dyn Any + Send>>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(context))) {
-            Ok(poll) => poll.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a word")
 }
 
 impl Failure {

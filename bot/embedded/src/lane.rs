@@ -12,12 +12,12 @@ use deputy_core::delivery::Delivery;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::attempt::{attempt, unreadable};
+use crate::attempt::{NotDone, attempt, unreadable};
 use crate::door::Door;
 use crate::error::WriteError;
 use crate::pace::Pace;
 use crate::store::Store;
-use crate::work::{ALONE, Claimed, Failure, Settlement, WorkLease, bitmap, take};
+use crate::work::{ALONE, Claimed, Settlement, WorkLease, bitmap, take};
 use crate::worker::Run;
 
 /// How long a claim lasts without a word. The death of the process ends it at once, so this only matters for a
@@ -53,7 +53,7 @@ type Claims = Result<(Vec<Loaded>, Option<i64>), WriteError>;
 type Settled = (Vec<Settlement>, Result<Vec<bool>, WriteError>);
 
 /// An item that ended.
-type Ended = (WorkLease, u16, Result<(), Failure>);
+type Ended = (WorkLease, u16, Result<(), NotDone>);
 
 /// One item that is about to run.
 struct Item {
@@ -289,7 +289,7 @@ impl LaneLoop {
                 _ => None,
             };
             let Some(delivery) = delivery else {
-                self.ended(claimed.lease, ordinal, Err(unreadable(segment.as_ref().err())));
+                self.ended(claimed.lease, ordinal, Err(unreadable(segment.as_ref().err()).into()));
                 continue;
             };
             self.waiting.push_back(Item {
@@ -310,7 +310,7 @@ impl LaneLoop {
         }
     }
 
-    fn ended(&mut self, lease: WorkLease, ordinal: u16, outcome: Result<(), Failure>) {
+    fn ended(&mut self, lease: WorkLease, ordinal: u16, outcome: Result<(), NotDone>) {
         self.pace.count();
         if let Some(open) = self.open.get_mut(&lease) {
             take(&mut open.left, ordinal);
@@ -321,7 +321,8 @@ impl LaneLoop {
         let settlement = self.settlement(lease);
         match outcome {
             Ok(()) => settlement.done.push(ordinal),
-            Err(failure) => settlement.failed.push((ordinal, failure)),
+            Err(NotDone::Failed(failure)) => settlement.failed.push((ordinal, failure)),
+            Err(NotDone::Busy(until)) => settlement.postponed.push((ordinal, until.timestamp_millis())),
         }
     }
 
@@ -336,8 +337,10 @@ impl LaneLoop {
                 if lost > 0 {
                     tracing::warn!(lost, "leases had ended before their work did; it will run again");
                 }
-                // What failed waits for its next try.
-                self.may_have_work |= settlements.iter().any(|settlement| !settlement.failed.is_empty());
+                // What failed waits for its next try, and what others are at for their end.
+                self.may_have_work |= settlements
+                    .iter()
+                    .any(|settlement| !settlement.failed.is_empty() || !settlement.postponed.is_empty());
             }
             Err(WriteError::Closed) => return std::ops::ControlFlow::Break(()),
             Err(error) => {
@@ -346,6 +349,7 @@ impl LaneLoop {
                     let kept = self.settlement(settlement.lease);
                     kept.done.extend(settlement.done);
                     kept.failed.extend(settlement.failed);
+                    kept.postponed.extend(settlement.postponed);
                     kept.released.extend(settlement.released);
                 }
                 self.pause();

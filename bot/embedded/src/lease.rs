@@ -118,9 +118,31 @@ pub(crate) fn end_all(connection: &Connection, shared: &Shared) -> rusqlite::Res
     // Whoever ran something once is gone with its process, too. Without this, a command that was being answered
     // would wait for its lease to end although nobody holds it.
     transaction.execute("UPDATE once SET lease = NULL WHERE lease IS NOT NULL", ())?;
+    bring_forward(&transaction, shared)?;
     transaction.commit()?;
     if !leased.is_empty() {
         tracing::info!(rows = leased.len(), "took back the work that the last process had not finished");
+    }
+    Ok(())
+}
+
+/// Makes due what is due later than anything is ever made to wait: it was queued before somebody set the clock back, and
+/// would wait until the clock is there again.
+pub(crate) fn bring_forward(connection: &Connection, shared: &Shared) -> rusqlite::Result<()> {
+    let waits = shared.options.retry.waits.iter().copied();
+    let longest = waits.fold(deputy_core::dispatch::LEASE, std::time::Duration::max);
+    let now = shared.now();
+    let mut lanes: Vec<i64> = connection
+        .prepare_cached("UPDATE work SET due_at = ? WHERE lease IS NULL AND due_at > ? RETURNING lane")?
+        .query_map([now, now.saturating_add(longest.as_millis() as i64)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if !lanes.is_empty() {
+        tracing::warn!(rows = lanes.len(), "the clock was set back; what waited for it is due now");
+    }
+    lanes.sort_unstable();
+    lanes.dedup();
+    for lane in lanes {
+        shared.wake(lane);
     }
     Ok(())
 }

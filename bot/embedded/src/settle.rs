@@ -93,6 +93,18 @@ fn settle(connection: &Connection, shared: &Shared, settlement: &Settlement) -> 
             item.try_again_or_bury(connection, shared, row.lane, now, failure)?;
         }
     }
+    for (ordinal, due_at) in &settlement.postponed {
+        if take(&mut row.todo, *ordinal) {
+            let item = Item {
+                handler: row.handler,
+                segment: row.segment,
+                ordinal: *ordinal,
+                attempts: row.attempts,
+                interrupted: row.interrupted,
+            };
+            item.queue(connection, row.lane, *due_at)?;
+        }
+    }
     let mut released = settlement.released.clone();
     released.retain(|ordinal| take(&mut row.todo, *ordinal));
     if !released.is_empty() {

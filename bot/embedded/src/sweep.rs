@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use crate::error::WriteError;
-use crate::lease::Item;
+use crate::lease::{self, Item};
 use crate::store::{Shared, Store};
 use crate::work::ordinals;
 
@@ -49,6 +49,8 @@ impl Swept {
 impl Store {
     /// Removes everything that has expired, a transaction at a time.
     pub async fn sweep(&self) -> Result<Swept, WriteError> {
+        let shared = Arc::clone(self.shared());
+        self.write(move |connection| lease::bring_forward(connection, &shared)).await?;
         let mut swept = Swept::default();
         loop {
             let shared = Arc::clone(self.shared());
@@ -64,10 +66,12 @@ impl Store {
         Ok(swept)
     }
 
-    /// Sweeps every few minutes. Never ends: drop it, or abort its task.
+    /// Sweeps every few minutes, at first after as long: a machine that has just started may not know the time yet, and
+    /// one that is months ahead would empty the archive. Never ends: drop it, or abort its task.
     pub async fn keep_sweeping(&self) {
         let clock = Arc::clone(&self.shared().clock);
         loop {
+            clock.sleep_until(clock.now() + EVERY).await;
             match self.sweep().await {
                 Ok(swept) if swept == Swept::default() => {}
                 Ok(swept) => tracing::info!(?swept, "removed what had expired"),
@@ -79,7 +83,6 @@ impl Store {
                     );
                 }
             }
-            clock.sleep_until(clock.now() + EVERY).await;
         }
     }
 }

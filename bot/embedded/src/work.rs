@@ -66,6 +66,8 @@ pub struct Settlement {
     pub done: Vec<u16>,
     /// What failed.
     pub failed: Vec<(u16, Failure)>,
+    /// What another run is at, each with when to come back, in milliseconds since 1970. No attempt is counted.
+    pub postponed: Vec<(u16, i64)>,
     /// What was not tried to its end, and goes back with its attempts as they were.
     pub released: Vec<u16>,
 }
@@ -73,7 +75,7 @@ pub struct Settlement {
 impl Settlement {
     /// Nothing yet, of this claim.
     pub fn of(lease: WorkLease) -> Self {
-        Self { lease, done: Vec::new(), failed: Vec::new(), released: Vec::new() }
+        Self { lease, done: Vec::new(), failed: Vec::new(), postponed: Vec::new(), released: Vec::new() }
     }
 }
 

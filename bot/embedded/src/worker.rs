@@ -23,6 +23,7 @@ use crate::work::ALONE;
 #[async_trait]
 pub trait Run: Send + Sync + 'static {
     /// An error means: try again later, unless [`Permanent`](deputy_core::ports::Permanent) marks it. So does a panic, and taking too long.
+    /// [`Busy`](deputy_core::ports::Busy) means that this was no attempt.
     ///
     /// `attempt` is 1 the first time. An earlier attempt may have had its effect, see
     /// [`Once`](deputy_core::ports::Once).

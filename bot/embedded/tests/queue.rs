@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use deputy_core::contract::{ManualClock, delivery, delivery_id};
 use deputy_core::ids::{DeliveryId, EventName};
 use deputy_core::ports::{Accepted, Clock as _, DeadLetter, DeadLetterQuery, DeadLetters, Inbox as _};
@@ -336,4 +337,32 @@ async fn a_number_is_never_given_twice() {
         assert!(error.to_string().contains("expired"), "{error}");
     }
     assert_eq!(ids(&store, &claim(&store, "commands").await).await, sorted(10..15));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_back_makes_no_work_wait_until_it_is_there_again() {
+    let home = Home::new();
+    let store = home.open();
+    home.accept(&store, 0..2).await;
+    home.clock.jump(TimeDelta::days(-1));
+    assert!(claim(&store, "commands").await.is_empty(), "it was due tomorrow, as the clock says now");
+    store.sweep().await.unwrap();
+    let claimed = claim(&store, "commands").await;
+    assert_eq!(ids(&store, &claimed).await, sorted(0..2));
+
+    // A wait that began under this clock is kept.
+    for claimed in &claimed {
+        store.fail(claimed, failure("it failed")).await.unwrap();
+    }
+    let before = store.counts().await.unwrap();
+    store.sweep().await.unwrap();
+    assert_eq!(store.counts().await.unwrap(), before);
+
+    // Set back while nobody ran, too.
+    home.accept(&store, 2..3).await;
+    store.close().await;
+    drop(store);
+    home.clock.jump(TimeDelta::days(-1));
+    let store = home.open();
+    assert_eq!(ids(&store, &claim(&store, "commands").await).await, sorted(0..3));
 }

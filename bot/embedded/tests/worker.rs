@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use deputy_core::contract::{ManualClock, delivery, delivery_id};
 use deputy_core::delivery::Delivery;
 use deputy_core::ids::DeliveryId;
-use deputy_core::ports::{Clock, DeadLetter, DeadLetterQuery, DeadLetters, Inbox as _, Permanent};
+use deputy_core::ports::{Busy, Clock, DeadLetter, DeadLetterQuery, DeadLetters, Inbox as _, Permanent};
 use deputy_embedded::{Lane, Options, Run, Store, Workers};
 use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore};
@@ -71,6 +71,11 @@ impl Run for Stage {
             "stuck" => std::future::pending().await,
             "failing" => Err(anyhow::anyhow!("the cause").context("it failed")),
             "hopeless" => Err(anyhow::anyhow!("the cause").context(Permanent)),
+            // Until ten minutes after it came, somebody else has it.
+            "busy" => match self.runs.lock().unwrap()[&key].len() {
+                1 | 2 => Err(Busy(delivery.received_at + Duration::from_mins(10)).into()),
+                _ => Ok(()),
+            },
             "panicking" => panic!("out of {}", "range"),
             _ => Ok(()),
         };
@@ -219,6 +224,23 @@ async fn a_panic_is_a_failure_and_ends_nothing_else() {
     let letters = theatre.until_dead(2).await;
     assert_eq!(letters[0].errors, ["the handler panicked: out of range"]);
     theatre.until(|stage| stage.finished_by("quick") == 2).await;
+    workers.drain(Duration::ZERO).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_run_is_at_comes_back_when_that_ends_and_counts_no_attempt() {
+    let theatre = Theatre::open(&["busy"]);
+    let workers = theatre.start(vec![lane("busy", 1)]).await;
+    theatre.accept(0..1).await;
+    let is_put_off = async || theatre.store.counts().await.unwrap().iter().any(|count| count.delayed == 1);
+    while !is_put_off().await {}
+    theatre.clock.advance(Duration::from_mins(9));
+    assert!(is_put_off().await);
+    assert_eq!(theatre.stage.attempts("busy", 0), [1]);
+    theatre.clock.advance(Duration::from_mins(1));
+    theatre.until(|stage| stage.finished_by("busy") == 1).await;
+    assert_eq!(theatre.stage.attempts("busy", 0), [1, 1, 1]);
+    assert!(theatre.dead().await.is_empty());
     workers.drain(Duration::ZERO).await;
 }
 

@@ -21,6 +21,7 @@ use crate::event_handler::{Effects, EventContext, EventHandler, Events};
 use crate::ids::EventName;
 use crate::language::Vocabulary;
 use crate::logins::Logins;
+use crate::panics::caught;
 use crate::ports::{
     Archive, Begin, Clock, DeadLetters, GitHub, Installations, Lease, Once, OnceKey, Payloads,
 };
@@ -112,6 +113,12 @@ pub enum HandlerError {
     },
 }
 
+/// A panic in the handler is a failure as any other, so that its record is released for the next attempt.
+async fn run_event(handler: &EventHandler, context: &EventContext<'_>) -> Result<(), HandlerError> {
+    let ran = caught((handler.run)(context)).await;
+    ran.map_err(anyhow::Error::from).flatten().map_err(HandlerError::Failed)
+}
+
 /// The handlers that get `event`, by the names they are queued under.
 pub fn handlers_of<'a>(
     events: &'static [&'static EventHandler],
@@ -154,12 +161,10 @@ impl Deputy {
             clock: &*self.clock,
         };
         match handler.effects {
-            Effects::None => (handler.run)(&context).await.map_err(HandlerError::Failed),
+            Effects::None => run_event(handler, &context).await,
             Effects::Recorded => {
                 let key = OnceKey { handler: handler.name.to_owned(), delivery: delivery.id };
-                let run = async |_: &Lease| {
-                    (handler.run)(&context).await.map(|()| Outcome::Done).map_err(HandlerError::Failed)
-                };
+                let run = async |_: &Lease| run_event(handler, &context).await.map(|()| Outcome::Done);
                 self.once(key, run).await.map(|_| ())
             }
         }

@@ -9,6 +9,7 @@ use crate::comment::Comment;
 use crate::delivery::Delivery;
 use crate::ids::InstallationId;
 use crate::language::{Entry, Line, Parsed};
+use crate::panics::caught;
 use crate::permission::Permission;
 use crate::ports::{Acting, GitHubError, Lease, PostedComment, Reaction};
 
@@ -236,7 +237,7 @@ impl<'a> Turn<'a> {
             vocabulary: &self.deputy.vocabulary,
             about: &self.deputy.about,
         };
-        match (command.run)(&context).await {
+        match caught((command.run)(&context)).await? {
             Ok(reply) => self.reply(acting, "", &reply.body).await.map(|_| ()),
             Err(CommandError::Refused(text)) => self.say(&self.app, Reaction::Confused, &text).await,
             Err(CommandError::Failed(error)) => Err(error),

@@ -35,7 +35,7 @@ pub use clock::{Clock, SystemClock};
 pub use dead_letters::{
     DeadLetter, DeadLetterId, DeadLetterQuery, DeadLetters, DeadLettersError, FailedWork,
 };
-pub use failure::Permanent;
+pub use failure::{Busy, Permanent};
 pub use github::{
     Acting, Actions, ActionsJob, Annotation, AnnotationLevel, Button, CheckResult, CheckRunUpdate,
     CheckState, CheckSuite, Checks, CherryPick, Conclusion, Contents, Conversations, Deployment,
