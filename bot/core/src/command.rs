@@ -10,6 +10,7 @@ use clap::ArgMatches;
 use crate::authorization::{Authorizer, RunsAs};
 use crate::comment::Comment;
 use crate::delivery::Delivery;
+use crate::drive::{Driver, OrderError};
 use crate::language::{Definition, Vocabulary};
 use crate::logins::Logins;
 use crate::ports::{Acting, Clock, GitHub, GitHubError};
@@ -46,6 +47,8 @@ pub struct CommandContext<'a> {
     pub installation: &'a Acting,
     /// What repositories set for themselves.
     pub settings: &'a Source,
+    /// The jobs, and what runs them.
+    pub driver: &'a Driver,
     /// People's logins, where this Deputy has them.
     pub logins: Option<&'a Logins>,
     /// Forgets what was remembered of people who log out.
@@ -90,6 +93,15 @@ pub enum CommandError {
     /// It went wrong for a reason that may pass; it is tried again.
     #[error("failed")]
     Failed(#[source] anyhow::Error),
+}
+
+impl From<OrderError> for CommandError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Refused(text) => Self::Refused(text),
+            error @ OrderError::Failed(_) => Self::Failed(error.into()),
+        }
+    }
 }
 
 impl From<GitHubError> for CommandError {

@@ -5,6 +5,7 @@
 use crate::authorization::Authorizer;
 use crate::command::Running;
 use crate::delivery::Delivery;
+use crate::drive::Driver;
 use crate::ids::EventName;
 use crate::logins::Logins;
 use crate::ports::{Clock, GitHub, Installations, Payloads};
@@ -60,6 +61,8 @@ pub struct EventContext<'a> {
     pub payloads: &'a dyn Payloads,
     /// What repositories set for themselves, to be told of changes.
     pub settings: &'a Source,
+    /// The jobs, and what runs them: to be told of what their steps wait for.
+    pub driver: &'a Driver,
     /// Whoever remembers who may do what, to be told of changes.
     pub authorizer: &'a dyn Authorizer,
     /// Whoever remembers where the App is installed, to be told of changes.

@@ -9,6 +9,7 @@ pub mod comment;
 pub mod contract;
 pub mod delivery;
 pub mod dispatch;
+pub mod drive;
 pub mod event_handler;
 pub mod grants;
 pub mod ids;

@@ -10,14 +10,17 @@ use deputy_core::authorization::Authority;
 use deputy_core::command::{About, Command};
 use deputy_core::delivery::Delivery;
 use deputy_core::dispatch::{self, Attempt, Deputy, HandlerError, Resumptions};
+use deputy_core::drive::{Driver, Nudges};
 use deputy_core::event_handler::Events;
 use deputy_core::ids::EventName;
-use deputy_core::language::{Vocabulary, VocabularyError};
+use deputy_core::language::{Entry, Vocabulary, VocabularyError};
 use deputy_core::login::OnLogin;
 use deputy_core::logins::Logins;
-use deputy_core::ports::{AppSigner, Audit, Busy, Clock, Permanent, SystemClock};
+use deputy_core::ports::{AppSigner, Audit, Busy, Clock, Orchestrator, Permanent, SystemClock};
 use deputy_core::redelivery::Redelivery;
 use deputy_core::settings::Source;
+use deputy_core::task::{TaskServices, Tasks};
+use deputy_core::workflow::Workflow;
 use deputy_github::client::{self, Client, ClientConfig, NoLogins, OAuthClient};
 use deputy_github::credentials::Credentials;
 use deputy_github::needs::{Needs, UnknownNeed};
@@ -33,8 +36,11 @@ use url::Url;
 use crate::config::{AppConfig, Config};
 use crate::control::Control;
 use crate::forward::Forwarder;
-use crate::logins;
-use crate::{AuditLog, Lane, LocalKeys, LocalVault, Options as StoreOptions, Retry, Run, Store, Workers};
+use crate::{
+    AuditLog, Lane, LocalKeys, LocalOrchestrator, LocalVault, Options as StoreOptions, Retry, Run, Store,
+    Workers,
+};
+use crate::{logins, workflows};
 
 /// How long handlers may go on once the server is told to stop. What is not done then is done after the next start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -68,6 +74,8 @@ pub struct Running {
     sweeper: JoinHandle<()>,
     vault: LocalVault,
     resumptions: Arc<Resumptions>,
+    driver: Arc<Driver>,
+    orchestrator: Arc<LocalOrchestrator>,
     /// Re-wrapping, the control socket, and what was left of logins.
     keeping: JoinSet<()>,
 }
@@ -114,10 +122,19 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         Arc::new(Redelivery::new(Arc::new(client.clone()), Arc::new(store.clone()), Arc::clone(&clock)));
     let audit: Arc<dyn Audit> = Arc::new(AuditLog::in_folder(&config.data));
     let credentials = Arc::new(credentials(config, &client, &audit, &clock)?);
+    let (nudges, nudged) = Nudges::new();
+    let tasks = tasks(config, &store, &client, &clock);
+    let orchestrator = Arc::new(orchestrator(config, &tasks, &nudges, &clock).await?);
+    let driver = Arc::new(Driver::new(tasks, Arc::clone(&orchestrator) as Arc<dyn Orchestrator>, nudges));
+    let workflows = configured_workflows(config)?;
+    let entries = commands.iter().map(|command| Entry::from(command.definition));
+    let entries = entries.chain(workflows.iter().map(|workflow| workflow.entry()));
     let deputy = Arc::new(Deputy {
         about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-        vocabulary: Vocabulary::new(&config.mention, commands.iter().map(|command| command.definition))?,
+        vocabulary: Vocabulary::new(&config.mention, entries)?,
         commands,
+        workflows,
+        driver: Arc::clone(&driver),
         events: EVENTS,
         payloads: Arc::new(GitHubPayloads::new(&config.mention)),
         settings: Arc::new(settings(config, &client, commands, &clock)),
@@ -156,6 +173,11 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         async move { store.keep_sweeping().await }
     });
     let mut keeping = JoinSet::new();
+    keeping.spawn(Arc::clone(&driver).keep_driving(nudged));
+    keeping.spawn({
+        let driver = Arc::clone(&driver);
+        async move { driver.keep_looking().await }
+    });
     keeping.spawn({
         let resumptions = Arc::clone(&resumptions);
         async move { resumptions.keep_sweeping().await }
@@ -206,6 +228,8 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
         sweeper,
         vault,
         resumptions,
+        driver,
+        orchestrator,
         keeping,
     })
 }
@@ -236,6 +260,11 @@ impl Running {
         &self.resumptions
     }
 
+    /// What runs workflows.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
     /// Finishes the requests under way, then the handlers that run, and puts the store in order.
     pub async fn stop(mut self) {
         let _ = self.stop.send(true);
@@ -251,8 +280,11 @@ impl Running {
         }
         // What does not end in time is found by the sweep after the next start.
         let _ = tokio::time::timeout(PATIENCE, self.resumptions.finish()).await;
+        // Steps that are under way are begun again after the next start.
+        let _ = tokio::time::timeout(PATIENCE, self.driver.rest()).await;
         self.sweeper.abort();
         self.keeping.shutdown().await;
+        self.orchestrator.close().await;
         self.store.close().await;
     }
 }
@@ -337,6 +369,38 @@ fn settings(
     let names: Vec<String> = commands.iter().map(|command| command.definition.name.to_owned()).collect();
     let commands = Box::new(move || names.clone());
     Source::new(Arc::new(github.clone()), Arc::clone(clock), config.settings.clone(), commands)
+}
+
+fn tasks(config: &Config, store: &Store, github: &Client, clock: &Arc<dyn Clock>) -> Tasks {
+    let services = TaskServices {
+        github: Arc::new(github.clone()),
+        payloads: Arc::new(GitHubPayloads::new(&config.mention)),
+        jobs: Arc::new(store.clone()),
+        locks: Arc::new(store.clone()),
+        waits: Arc::new(store.clone()),
+        clock: Arc::clone(clock),
+    };
+    Tasks::new(TASKS, services)
+}
+
+async fn orchestrator(
+    config: &Config,
+    tasks: &Tasks,
+    nudges: &Nudges,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<LocalOrchestrator> {
+    let (folder, nudges) = (config.data.join("stepfunctions"), nudges.clone());
+    let on_progress = Arc::new(move |job| nudges.nudge(job));
+    LocalOrchestrator::open(folder, Arc::clone(clock), Arc::new(tasks.clone()), on_progress).await
+}
+
+/// The workflows of the configured folder. Those that are wrong keep the server from starting.
+fn configured_workflows(config: &Config) -> anyhow::Result<Vec<Arc<Workflow>>> {
+    let Some(folder) = &config.workflows else { return Ok(Vec::new()) };
+    workflows::load(folder, TASKS).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the workflows cannot be used:\n{}", faults.join("\n"))
+    })
 }
 
 fn subscribed(event: &EventName) -> Vec<String> {

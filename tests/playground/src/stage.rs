@@ -71,6 +71,7 @@ impl Stage {
             }),
             admins: vec!["ada".parse()?],
             settings: deputy_embedded::config::Settings::default(),
+            workflows: None,
             vault_passphrase: None,
             webhook_secrets: vec![app.webhook_secret().into()],
             log: LogConfig { filter: "warn".to_owned(), format: LogFormat::Human },

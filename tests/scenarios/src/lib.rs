@@ -20,6 +20,7 @@ mod leaks;
 mod logins;
 pub mod wire;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,6 +168,7 @@ impl World {
             metrics: Some("127.0.0.1:0".parse().expect("an address")),
             mention: "deputy".to_owned(),
             data: self.folder.path().join("data"),
+            workflows: Some(self.workflows()).filter(|folder| folder.exists()),
             archive: Duration::from_hours(90 * 24),
             dedup: Duration::from_hours(72),
             github: GitHubConfig {
@@ -191,6 +193,11 @@ impl World {
             vault_passphrase: None,
             log: LogConfig { filter: "off".to_owned(), format: LogFormat::Human },
         }
+    }
+
+    /// The folder from which Deputy takes workflows when it starts, if it is there by then.
+    pub fn workflows(&self) -> PathBuf {
+        self.folder.path().join("workflows")
     }
 
     /// A new pull request of ada's, without commands.
@@ -230,6 +237,10 @@ impl World {
                 // Nothing tells when a queue runs dry, so this looks again and again.
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
+        };
+        let busy = async {
+            busy.await;
+            self.deputy().driver().rest().await;
         };
         if tokio::time::timeout(PATIENCE, busy).await.is_err() {
             let counts = store.counts().await;

@@ -1,5 +1,6 @@
 //! Which handler gets which event, and running one of them: the core that both homes drive.
 
+mod ask;
 mod conversation;
 mod plan;
 mod prompt;
@@ -17,6 +18,7 @@ pub use self::resume::Resumptions;
 use crate::authorization::Authorizer;
 use crate::command::{About, Command};
 use crate::delivery::Delivery;
+use crate::drive::Driver;
 use crate::event_handler::{Effects, EventContext, EventHandler, Events};
 use crate::ids::EventName;
 use crate::language::Vocabulary;
@@ -26,6 +28,7 @@ use crate::ports::{
     Archive, Begin, Clock, DeadLetters, GitHub, Installations, Lease, Once, OnceKey, Payloads,
 };
 use crate::settings::Source;
+use crate::workflow::Workflow;
 
 /// How long a handler may hold a delivery before another process may take it over.
 pub const LEASE: std::time::Duration = std::time::Duration::from_mins(15);
@@ -53,6 +56,10 @@ pub struct Deputy {
     pub vocabulary: Vocabulary,
     /// The code behind the words.
     pub commands: &'static [&'static Command],
+    /// The commands that are workflows, by name.
+    pub workflows: Vec<Arc<Workflow>>,
+    /// What runs them.
+    pub driver: Arc<Driver>,
     /// The reactions to events.
     pub events: &'static [&'static EventHandler],
     /// GitHub.
@@ -155,6 +162,7 @@ impl Deputy {
             github: &*self.github,
             payloads: &*self.payloads,
             settings: &self.settings,
+            driver: &self.driver,
             authorizer: &*self.authorizer,
             installations: &*self.installations,
             logins: self.logins.as_deref(),

@@ -1,8 +1,10 @@
 //! One command's turn: authorize, acknowledge, run, reply. As the person; what stands in their way, the App says.
 
+use std::sync::Arc;
+
 use super::plan::MARK;
 use super::under::Under;
-use super::{Attempt, Deputy, HandlerError, Outcome, prompt};
+use super::{Attempt, Deputy, HandlerError, Outcome, ask, prompt};
 use crate::authorization::{Decision, Refusal, Request, RunsAs};
 use crate::command::{Command, CommandContext, CommandError};
 use crate::comment::Comment;
@@ -12,6 +14,7 @@ use crate::language::{Entry, Line, Parsed};
 use crate::panics::caught;
 use crate::permission::Permission;
 use crate::ports::{Acting, GitHubError, Lease, PostedComment, Reaction};
+use crate::workflow::Workflow;
 
 /// How often a command that waited is begun, the time it was kept included, before its person is told that nothing
 /// will come of it.
@@ -122,6 +125,12 @@ impl<'a> Turn<'a> {
 
     fn asks(&self, parsed: &Parsed<'_>) -> Asks {
         match parsed {
+            Parsed::Run { definition, .. } if let Some(workflow) = self.workflow(definition) => Asks {
+                name: Some(definition.name.clone()),
+                permission: definition.permission,
+                team: workflow.manifest.team.clone(),
+                runs_as: RunsAs::PersonAskedAnew,
+            },
             Parsed::Run { definition, .. } => {
                 let Command { runs_as, team, .. } = *self.command(definition);
                 let (name, team) = (Some(definition.name.clone()), team.map(str::to_owned));
@@ -141,6 +150,15 @@ impl<'a> Turn<'a> {
                 Asks { name: None, permission: Permission::Read, team: None, runs_as: RunsAs::App }
             }
         }
+    }
+
+    fn workflow(&self, definition: &Entry) -> Option<&'a Arc<Workflow>> {
+        self.deputy.workflows.iter().find(|workflow| workflow.name == definition.name)
+    }
+
+    /// Whoever asks.
+    pub(super) fn person(&self) -> &Acting {
+        &self.person
     }
 
     fn command(&self, definition: &Entry) -> &'static Command {
@@ -212,6 +230,14 @@ impl<'a> Turn<'a> {
                 Parsed::Run { .. } if let Some(why) = &under.refusal => {
                     self.say(&self.app, Reaction::Confused, why).await?;
                 }
+                Parsed::Run { definition, matches, .. } if let Some(workflow) = self.workflow(definition) => {
+                    self.react(&self.person, Reaction::Eyes).await?;
+                    let refused =
+                        ask::ask(self, &self.deputy.driver, workflow, (&under.line, &matches)).await?;
+                    if let Some(text) = refused {
+                        self.say(&self.app, Reaction::Confused, &text).await?;
+                    }
+                }
                 Parsed::Run { definition, matches, .. } => {
                     self.run(self.command(definition), &matches).await?;
                 }
@@ -231,6 +257,7 @@ impl<'a> Turn<'a> {
             acting,
             installation: &self.app,
             settings: &self.deputy.settings,
+            driver: &self.deputy.driver,
             logins: self.deputy.logins.as_deref(),
             authorizer: &*self.deputy.authorizer,
             clock: &*self.deputy.clock,

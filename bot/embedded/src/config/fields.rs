@@ -63,6 +63,12 @@ pub const FIELDS: &[Field] = &[
         meaning: "The data folder: deliveries, queues, archive. Made if missing. One server at a time.",
     },
     Field {
+        key: "workflows",
+        variable: "DEPUTY_WORKFLOWS",
+        default: None,
+        meaning: "A folder of workflows, one folder each, that become commands beside those built in.",
+    },
+    Field {
         key: "archive_days",
         variable: "DEPUTY_ARCHIVE_DAYS",
         default: Some("90"),

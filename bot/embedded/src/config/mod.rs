@@ -35,6 +35,8 @@ pub struct Config {
     pub mention: String,
     /// The folder that holds everything there is.
     pub data: PathBuf,
+    /// The folder of workflows that are added to those built in.
+    pub workflows: Option<PathBuf>,
     /// How long payloads are kept.
     pub archive: Duration,
     /// How long a delivery's GUID is remembered.
@@ -101,6 +103,7 @@ impl Config {
         let metrics = source.parsed("metrics_listen", "an address and a port, such as 127.0.0.1:9464");
         let mention = source.checked("mention", check_mention);
         let data = source.path("data");
+        let workflows = source.path("workflows");
         let archive_days: Option<u32> = source.parsed("archive_days", "a whole number of days");
         let dedup_hours: Option<u32> = source.parsed("dedup_hours", "a whole number of hours");
         if archive_days == Some(0) {
@@ -133,6 +136,7 @@ impl Config {
                 metrics,
                 mention: mention?,
                 data: data?,
+                workflows,
                 archive: Duration::from_secs(u64::from(archive_days?) * 86_400),
                 dedup: Duration::from_secs(u64::from(dedup_hours?) * 3_600),
                 github: github?,
