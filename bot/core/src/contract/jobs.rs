@@ -220,7 +220,7 @@ async fn listings_are_newest_first(store: &impl Jobs, clock: &ManualClock) {
         let mut job = job(number, clock);
         if number % 2 == 1 {
             job.request.requester.id = UserId(2);
-            job.request.workflow = "check".to_owned();
+            "check".clone_into(&mut job.request.workflow);
         }
         create(store, &job).await;
         made.push(job.id);

@@ -229,7 +229,7 @@ async fn time_is_the_clocks<S: Orchestrator>(bench: Bench<S>) {
     let execution = bench.start(&hour, &json!({})).await;
     let began = bench.runner.describe(&execution).await.expect("it is there");
     assert_eq!((began.status, began.ended_at), (Status::Running, None));
-    bench.clock.advance(Duration::from_secs(3_600));
+    bench.clock.advance(Duration::from_hours(1));
     let end = bench.end(&execution).await;
     let took = end.ended_at.expect("it ended") - end.started_at;
     assert_eq!((end.status, took.num_seconds()), (Status::Succeeded, 3_600));

@@ -222,7 +222,9 @@ impl Driver {
                 Ok(jobs) => {
                     let Some(last) = jobs.last() else { return };
                     after = Some(last.id);
-                    jobs.iter().for_each(|job| self.nudge(job.id));
+                    for job in &jobs {
+                        self.nudge(job.id);
+                    }
                 }
                 Err(error) => {
                     tracing::error!(

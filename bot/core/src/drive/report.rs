@@ -73,22 +73,21 @@ impl Driver {
             buttons: &[],
         };
         let repository = &job.request.repository;
-        let known = match job.check_run {
-            Some(known) => known,
-            None => {
-                let external_id = format!("{}/{}", job.id, job.redrives);
-                let new = NewCheckRun {
-                    name: &job.request.check_name,
-                    head_sha: head,
-                    external_id: &external_id,
-                    update: update.clone(),
-                    annotations: &[],
-                };
-                let made = services.github.create_check_run(&app, repository, &new).await;
-                let Some(made) = possible(job, "check run", made)? else { return Ok(()) };
-                self.record(job, Move::CheckRun(made)).await?;
-                made
-            }
+        let known = if let Some(known) = job.check_run {
+            known
+        } else {
+            let external_id = format!("{}/{}", job.id, job.redrives);
+            let new = NewCheckRun {
+                name: &job.request.check_name,
+                head_sha: head,
+                external_id: &external_id,
+                update: update.clone(),
+                annotations: &[],
+            };
+            let made = services.github.create_check_run(&app, repository, &new).await;
+            let Some(made) = possible(job, "check run", made)? else { return Ok(()) };
+            self.record(job, Move::CheckRun(made)).await?;
+            made
         };
         // The first revision is what it was made with. One that was found may show an older state.
         if job.revision > 1 {
