@@ -97,10 +97,10 @@ fn everything_that_is_wrong_is_said_at_once_and_with_its_place() {
         webhook_secret_files = ["nowhere"]
     "#;
     insta::assert_snapshot!(shown(&load(Some(toml), &[("DEPUTY_LOG", "loud")]).unwrap_err()), @"
-    deputy.toml: github.webhook_secret: is no field of this file
-      hint: secrets do not belong in this file: name files in github.webhook_secret_files, or set DEPUTY_WEBHOOK_SECRETS
     deputy.toml: listn: is no field of this file
       hint: did you mean `listen`?
+    deputy.toml: github.webhook_secret: is no field of this file
+      hint: secrets do not belong in this file: name files in github.webhook_secret_files, or set DEPUTY_WEBHOOK_SECRETS
     deputy.toml: mention: must look like a GitHub login: up to 39 letters, digits and single dashes
       hint: The name that commands are addressed to: @deputy or /deputy.
     deputy.toml: dedup_hours: must be at least 24
