@@ -111,10 +111,10 @@ async fn sigterm_finishes_what_is_under_way_even_if_it_comes_twice_at_once() {
     let secrets = app::webhook_secrets(&world.config()).unwrap();
     world.stop().await;
     let mut server = Server::start(&world);
-    let (id, body) = (guid(), br#"{"ref":"refs/heads/main"}"#);
+    let (id, body) = (guid(), br#"{"action":"started"}"#);
     let mut stream = TcpStream::connect(server.address).unwrap();
     let head = format!(
-        "POST /webhook HTTP/1.1\r\nHost: deputy\r\nX-GitHub-Event: push\r\nX-GitHub-Delivery: {id}\r\n\
+        "POST /webhook HTTP/1.1\r\nHost: deputy\r\nX-GitHub-Event: watch\r\nX-GitHub-Delivery: {id}\r\n\
          X-Hub-Signature-256: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          Expect: 100-continue\r\n\r\n",
         secrets.sign(body),
