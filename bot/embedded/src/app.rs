@@ -128,7 +128,7 @@ pub async fn start(config: &Config, options: Options) -> anyhow::Result<Running>
     let driver = Arc::new(Driver::new(tasks, Arc::clone(&orchestrator) as Arc<dyn Orchestrator>, nudges));
     let workflows = configured_workflows(config)?;
     let entries = commands.iter().map(|command| Entry::from(command.definition));
-    let entries = entries.chain(workflows.iter().map(|workflow| workflow.entry()));
+    let entries = entries.chain(workflows.iter().map(Workflow::entry));
     let deputy = Arc::new(Deputy {
         about: About { name: "Deputy".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         vocabulary: Vocabulary::new(&config.mention, entries)?,

@@ -134,7 +134,7 @@ fn outlook(vocabulary: &Vocabulary, line: &Line) -> Outlook {
     let behind_the_name = || line.words.as_deref().unwrap_or_default().iter().skip(1).cloned().collect();
     match vocabulary.parse(line) {
         Parsed::Run { definition, args, .. } => {
-            Outlook { name: definition.name.to_owned(), args, status: "run", message: None }
+            Outlook { name: definition.name.clone(), args, status: "run", message: None }
         }
         Parsed::Help { message, .. } => Outlook {
             name: "help".to_owned(),
