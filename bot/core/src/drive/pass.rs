@@ -197,8 +197,10 @@ impl Driver {
         let Folded { steps, end, .. } = fold(&history);
         self.moves(job.id, Move::Progress { steps }).await?;
         let Some((status, error)) = end else {
-            // So that its end is told.
-            self.orchestrator.describe(execution).await?;
+            // So that its end is told; it may have come since the history was read, and then nobody tells.
+            if self.orchestrator.describe(execution).await?.status.is_over() {
+                self.nudge(job.id);
+            }
             return Ok(());
         };
         let status = match &error {
