@@ -91,7 +91,8 @@ async fn a_search_that_saw_nothing_is_a_failure() {
     let data = world.config().data;
     world.stop().await;
     for entry in std::fs::read_dir(&data).unwrap() {
-        std::fs::remove_file(entry.unwrap().path()).unwrap();
+        let path = entry.unwrap().path();
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
     }
     let findings = world.leaks().join("\n");
     assert!(findings.contains("the database could not be read"), "{findings}");
