@@ -14,7 +14,7 @@ use crate::ports::{Clock, ExecutionId, JobQuery, Jobs, JobsError, move_job};
 
 const HERE: RepositoryId = RepositoryId(1_296_269);
 
-/// A job: one of its own for every `number`, asked for by comment 12 of [`HERE`].
+/// A job: one of its own for every `number`, asked for by comment 12 of `HERE`.
 pub fn job(number: u64, clock: &ManualClock) -> Job {
     let id = JobId::of_command(clock.now(), delivery_id(number), 0);
     let repository =
