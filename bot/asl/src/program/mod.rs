@@ -187,19 +187,26 @@ pub enum Kind {
     Map(Box<MapState>),
 }
 
+impl Kind {
+    /// The state's type.
+    pub fn state_type(&self) -> StateType {
+        match self {
+            Self::Pass { .. } => StateType::Pass,
+            Self::Task(_) => StateType::Task,
+            Self::Choice { .. } => StateType::Choice,
+            Self::Wait(_) => StateType::Wait,
+            Self::Succeed => StateType::Succeed,
+            Self::Fail { .. } => StateType::Fail,
+            Self::Parallel { .. } => StateType::Parallel,
+            Self::Map(_) => StateType::Map,
+        }
+    }
+}
+
 impl StateDefinition {
     /// The state's type.
     pub fn state_type(&self) -> StateType {
-        match self.kind {
-            Kind::Pass { .. } => StateType::Pass,
-            Kind::Task(_) => StateType::Task,
-            Kind::Choice { .. } => StateType::Choice,
-            Kind::Wait(_) => StateType::Wait,
-            Kind::Succeed => StateType::Succeed,
-            Kind::Fail { .. } => StateType::Fail,
-            Kind::Parallel { .. } => StateType::Parallel,
-            Kind::Map(_) => StateType::Map,
-        }
+        self.kind.state_type()
     }
 }
 

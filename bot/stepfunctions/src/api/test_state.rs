@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deputy_asl::program::Kind;
 use deputy_asl::{
     ErrorDetails, ExecutionInfo, ExecutionType, Inspection, Integration, Mock, Pattern, Payload, Probe,
-    Program, Seed, StateType, TaskRequest, Verdict, inspect,
+    Program, Seed, TaskRequest, Verdict, inspect,
 };
 use serde_json::{Map, Value};
 
@@ -117,7 +117,7 @@ fn mock(params: Params<'_>, kind: &Kind, failed_iterations: Option<u64>) -> Resu
         return refused("TestState does not support RevealSecrets when a mock is specified.");
     }
     if !groups && !matches!(kind, Kind::Task(_)) {
-        let name = type_of(kind).name();
+        let name = kind.state_type().name();
         return refused(&format!("State type '{name}' is not supported when a mock is specified"));
     }
     match (mock.get("result").and_then(Value::as_str), mock.get("errorOutput")) {
@@ -171,19 +171,6 @@ fn check_result(kind: &Kind, result: &Payload, mode: Option<&str>) -> Result<(),
             Err(ApiError::validation("Mocked result must be an array."))
         }
         _ => Ok(()),
-    }
-}
-
-fn type_of(kind: &Kind) -> StateType {
-    match kind {
-        Kind::Pass { .. } => StateType::Pass,
-        Kind::Task(_) => StateType::Task,
-        Kind::Choice { .. } => StateType::Choice,
-        Kind::Wait(_) => StateType::Wait,
-        Kind::Succeed => StateType::Succeed,
-        Kind::Fail { .. } => StateType::Fail,
-        Kind::Parallel { .. } => StateType::Parallel,
-        Kind::Map(_) => StateType::Map,
     }
 }
 
