@@ -24,5 +24,6 @@ pub mod ports;
 pub mod redelivery;
 pub mod settings;
 pub mod task;
+pub mod text;
 pub mod vault;
 pub mod workflow;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::text::line_and_column;
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
@@ -40,12 +42,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Line and column, from 1 on, of a byte.
 fn place(source: &str, at: usize) -> (u32, u32) {
-    let before = &source[..source.floor_char_boundary(at)];
+    let (line, column) = line_and_column(source, at);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
-    (number(before.matches('\n').count() + 1), number(column + 1))
+    (number(line), number(column))
 }
 
 /// All of them as Markdown, for a check or a reply.

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::DEFINITION;
-use super::problem::{Problem, place};
+use super::problem::Problem;
 use crate::task::{Ends, Task};
+use crate::text::line_and_column;
 
 const FUNCTION: &str = "${DeputyTask}";
 
@@ -18,7 +19,7 @@ pub(super) fn check(definition: &Value, source: &str, tasks: &[&Task]) -> Vec<Pr
         }
         let mut problem = |text: String, hint: String| {
             let at = place_of(source, name);
-            let (line, column) = place(source, at);
+            let (line, column) = line_and_column(source, at);
             problems.push(Problem {
                 file: DEFINITION.to_owned(),
                 line,

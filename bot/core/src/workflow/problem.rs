@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::MANIFEST;
+use crate::text::line_and_column;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Problem {
         text: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        let (line, column) = place(source, span.start);
+        let (line, column) = line_and_column(source, span.start);
         Self { file: MANIFEST.to_owned(), line, column, text: text.into(), hint: hint.into() }
     }
 }
@@ -46,12 +47,4 @@ impl fmt::Display for Problem {
             (false, _) => write!(f, "{file}:{line}:{column}: {text}; {hint}"),
         }
     }
-}
-
-/// Line and column, from 1 on, of a byte.
-pub(super) fn place(source: &str, at: usize) -> (usize, usize) {
-    let before = source.get(..at).unwrap_or(source);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
 }

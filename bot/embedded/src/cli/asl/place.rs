@@ -1,5 +1,6 @@
 //! Where in a text a place of the document stands: from AWS's `/States/A/Choices[0]/Next` to line and column.
 
+use deputy_core::text::line_and_column;
 use serde_json::Value;
 
 /// Line and column, from 1, of what `location` names; of what is nearest around it if that is not there.
@@ -8,15 +9,7 @@ pub(super) fn find(text: &str, location: &str) -> Option<(usize, usize)> {
     let steps = steps(&document, location);
     let mut scanner = Scanner { bytes: text.as_bytes(), at: 0 };
     let offset = scanner.follow(&steps)?;
-    Some(position(text, offset))
-}
-
-/// Line and column of a byte.
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
+    Some(line_and_column(text, offset))
 }
 
 #[derive(Debug, PartialEq)]
