@@ -15,11 +15,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use deputy_core::ports::Clock;
+use deputy_web::auth::is_loopback;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use url::{Host, Url};
+use url::Url;
 
 use self::events::{Event, Stream};
 use self::message::Message;
@@ -34,15 +35,9 @@ const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(1);
 /// Reads a channel's address.
 pub(crate) fn channel(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "must look like https://smee.io/your-channel".to_owned())?;
-    let is_this_machine = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
     match url.scheme() {
         "https" => {}
-        "http" if is_this_machine => {}
+        "http" if is_loopback(&url) => {}
         _ => return Err("must begin with https://".to_owned()),
     }
     if matches!(url.path(), "" | "/" | "/new") {

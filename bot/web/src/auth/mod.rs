@@ -22,7 +22,7 @@ use deputy_core::ports::{Clock, Nonces, OAuth, Sessions, Vault};
 use url::Url;
 
 use self::address::Destinations;
-pub use self::address::{BadPublicUrl, PublicUrl};
+pub use self::address::{BadPublicUrl, PublicUrl, is_loopback};
 use self::cookie::Jar;
 pub(crate) use self::finish::Welcome;
 use self::pace::Pace;
