@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod binary;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
+use binary::deputy;
 use serde_json::{Value, json};
 
 const DEFINITION: &str = r#"{
@@ -56,28 +59,13 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn deputy(folder: &Path, arguments: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_deputy"))
-        .args(arguments)
-        .env_clear()
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // It may end without reading.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    child.wait_with_output().unwrap()
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 /// Exit code, standard output, standard error.
 fn told(folder: &Path, arguments: &[&str], input: &str) -> (i32, String, String) {
-    let output = deputy(folder, arguments, input);
+    let output = deputy(folder, arguments, &[], input);
     (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
